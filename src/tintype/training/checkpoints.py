@@ -1,0 +1,107 @@
+"""How a run is kept: one safetensors file with weights, their average and the optimizer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tintype.errors import TrainingError
+from tintype.models import build
+from tintype.models.tintype import Tintype
+from tintype.training.config import Recipe
+
+
+def save_checkpoint(
+    path: Path,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    recipe: Recipe,
+    step: int,
+    seen: int,
+) -> None:
+    """Write everything that the next step depends on, atomically (temporary file, then rename)."""
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in average.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
+    metadata = {
+        "architecture": recipe.architecture,
+        "options": json.dumps(recipe.options),
+        "step": str(step),
+        "seen": str(seen),
+    }
+    part = path.with_suffix(".part")
+    save_file({k: v.contiguous() for k, v in tensors.items()}, part, metadata)
+    part.replace(path)
+
+
+def load_checkpoint(
+    path: Path,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    recipe: Recipe,
+) -> tuple[int, int]:
+    """Go back to a saved state; without a file, the start.
+
+    Returns:
+        Steps taken and pictures seen.
+
+    Raises:
+        TrainingError: when the file is broken or belongs to another network.
+    """
+    if not path.exists():
+        return 0, 0
+    tensors, metadata = _read(path)
+    same = (recipe.architecture, json.dumps(recipe.options))
+    if (metadata["architecture"], metadata["options"]) != same:
+        raise TrainingError(f"{path} belongs to another network; choose another run folder.")
+    model.load_state_dict(_part(tensors, "model."))
+    average.load_state_dict(_part(tensors, "average."))
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in _part(tensors, "optimizer.").items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    return int(metadata["step"]), int(metadata["seen"])
+
+
+def load_trained(path: Path, options: dict[str, object] | None = None) -> tuple[Tintype, int]:
+    """The averaged network of a checkpoint, ready to predict, and the pictures it has seen.
+
+    Args:
+        path: a ``checkpoint.safetensors``.
+        options: of the architecture, to be changed against what was trained (``bins_share``).
+
+    Raises:
+        TrainingError: when the file is broken or no checkpoint of Tintype.
+    """
+    tensors, metadata = _read(path)
+    try:
+        stored: dict[str, object] = json.loads(metadata["options"])
+        tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+        model = build(metadata["architecture"], tuples | (options or {}))
+        model.load_state_dict(_part(tensors, "average."))
+    except (KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise TrainingError(f"{path} is no usable checkpoint: {error}") from error
+    return model.eval(), int(metadata["seen"])
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return tensors, dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(f"{path} is no readable checkpoint: {error}") from error
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

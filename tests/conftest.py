@@ -1,0 +1,114 @@
+"""What several test files share: tiny networks under the contract, and grey test pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+AB_STRIDE = 4
+WORKING_SIZE = 64
+
+GreyWriter = Callable[..., Path]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--runslow", action="store_true", help="also run tests marked slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--runslow"):
+        return
+    skip = pytest.mark.skip(reason="slow: run with --runslow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+def _tensor(name: str, values: list[float]) -> onnx.TensorProto:
+    return helper.make_tensor(name, TensorProto.FLOAT, [1, len(values), 1, 1], values)
+
+
+def _value(name: str, shape: list[str | int]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def _pool(source: str, target: str) -> onnx.NodeProto:
+    return helper.make_node(
+        "AveragePool", [source], [target], kernel_shape=[AB_STRIDE] * 2, strides=[AB_STRIDE] * 2
+    )
+
+
+def build_tiny_graph(*, guided: bool = False, name: str = "tiny") -> onnx.ModelProto:
+    """A network under the contract whose answer is known: a = 0.3 L - 5, b = 40 - 0.2 L.
+
+    L is averaged over 4×4 pixels first. The guided one puts the hint's ab, averaged over the
+    hinted pixels, wherever a cell holds a hint.
+    """
+    nodes = [
+        _pool("L", "pooled"),
+        helper.make_node("Mul", ["pooled", "slope"], ["sloped"]),
+        helper.make_node("Add", ["sloped", "offset"], ["guess" if guided else "ab"]),
+    ]
+    constants = [_tensor("slope", [0.3, -0.2]), _tensor("offset", [-5.0, 40.0])]
+    inputs = [_value("L", ["N", 1, "H", "W"])]
+    if guided:
+        inputs += [_value("hint_ab", ["N", 2, "H", "W"]), _value("hint_mask", ["N", 1, "H", "W"])]
+        constants += [_tensor("tiny", [1e-6]), _tensor("zero", [0.0])]
+        nodes += [
+            helper.make_node("Mul", ["hint_ab", "hint_mask"], ["masked"]),
+            _pool("masked", "hint_sum"),
+            _pool("hint_mask", "share"),
+            helper.make_node("Max", ["share", "tiny"], ["safe"]),
+            helper.make_node("Div", ["hint_sum", "safe"], ["hinted"]),
+            helper.make_node("Greater", ["share", "zero"], ["here"]),
+            helper.make_node("Where", ["here", "hinted", "guess"], ["ab"]),
+        ]
+    graph = helper.make_graph(nodes, name, inputs, [_value("ab", ["N", 2, "h", "w"])], constants)
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="tests"
+    )
+    helper.set_model_props(model, {"name": name, "version": "1", "working_size": str(WORKING_SIZE)})
+    onnx.checker.check_model(model)
+    return model
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The path of a tiny graph under the contract: L -> ab at stride 4."""
+    path = tmp_path_factory.mktemp("models") / "tiny.onnx"
+    onnx.save(build_tiny_graph(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_guided_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The path of a tiny guided graph: L, hint_ab, hint_mask -> ab at stride 4."""
+    path = tmp_path_factory.mktemp("models") / "tiny-guided.onnx"
+    onnx.save(build_tiny_graph(guided=True, name="tiny-guided"), path)
+    return path
+
+
+def grey_pixels(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A smooth grey picture with some grain, uint8 (height, width)."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width] / max(height, width)
+    waves = 128 + 90 * np.sin(5 * x + seed) * np.cos(4 * y)
+    return np.clip(waves + rng.normal(0, 3, (height, width)), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def write_grey() -> GreyWriter:
+    """``write_grey(path, height=48, width=64, seed=0)`` saves a grey picture and returns path."""
+
+    def write(path: Path, height: int = 48, width: int = 64, seed: int = 0) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(grey_pixels(height, width, seed)).save(path)
+        return path
+
+    return write
