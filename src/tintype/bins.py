@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tintype.color import Array, rgb_to_lab
+from tintype.color import Array, luma, rgb_to_lab
 from tintype.errors import UsageError
 
 GRID_STEP = 10
@@ -48,7 +48,7 @@ def _gamut_surface(samples: int = 64) -> NDArray[np.float64]:
     line = np.linspace(0, 1, samples)
     u, v = (m.ravel() for m in np.meshgrid(line, line))
     faces = [np.insert(np.stack([u, v], 1), at, end, axis=1) for at in range(3) for end in (0, 1)]
-    return rgb_to_lab(np.concatenate(faces))[:, 1:]
+    return np.asarray(rgb_to_lab(np.concatenate(faces))[:, 1:], np.float64)
 
 
 def _convex_hull(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -79,7 +79,7 @@ def _in_gamut_centres(step: int) -> NDArray[np.float32]:
     distance = ((grid[:, None, :] - hull) * outward).sum(axis=-1)
     beyond = (distance / np.abs(outward).sum(axis=1)).max(axis=1)
     box = (grid >= hull.min(axis=0) - step) & (grid <= hull.max(axis=0) + step)
-    centres = grid[(beyond <= step) & box.all(axis=1)].astype(np.float32)
+    centres: NDArray[np.float32] = grid[(beyond <= step) & box.all(axis=1)].astype(np.float32)
     centres.setflags(write=False)
     return centres
 
@@ -214,7 +214,7 @@ def smooth_prior(
         square = ((centres[:, None] - centres[None]) ** 2).sum(-1)
         kernel = np.exp(-square / (2 * sigma**2))
         counts = (kernel / kernel.sum(axis=0)) @ counts
-    return counts / counts.sum()
+    return np.asarray(counts / counts.sum(), np.float64)
 
 
 def rebalancing_weights(prior: NDArray[np.floating], mix: float = 0.5) -> NDArray[np.float32]:
@@ -234,7 +234,7 @@ def rebalancing_weights(prior: NDArray[np.floating], mix: float = 0.5) -> NDArra
     if not 0 <= mix <= 1 or (mix == 0 and (prior <= 0).any()):
         raise UsageError(f"Rebalancing with lambda {mix} is impossible for this prior.")
     weight = 1 / ((1 - mix) * prior + mix / len(prior))
-    return (weight / (prior * weight).sum()).astype(np.float32)
+    return np.asarray(weight / (prior * weight).sum(), np.float32)
 
 
 def rgb_palette(
@@ -254,29 +254,29 @@ def rgb_palette(
     Raises:
         UsageError: when there are fewer distinct pixels than colours.
     """
-    pixels = np.asarray(pixels, np.float64)
-    if not 1 <= colours <= len(np.unique(pixels, axis=0)):
+    points = np.asarray(pixels, np.float64)
+    if not 1 <= colours <= len(np.unique(points, axis=0)):
         raise UsageError(f"A palette of {colours} colours needs at least as many distinct pixels.")
     rng = np.random.default_rng(seed)
-    chosen = pixels[rng.integers(len(pixels))][None]
+    chosen = points[rng.integers(len(points))][None]
     for _ in range(colours - 1):
-        square = _square_distances(pixels, chosen).min(axis=1)
-        pick = rng.choice(len(pixels), p=square / square.sum())
-        chosen = np.concatenate([chosen, pixels[pick][None]])
+        square = _square_distances(points, chosen).min(axis=1)
+        pick = rng.choice(len(points), p=square / square.sum())
+        chosen = np.concatenate([chosen, points[pick][None]])
     for _ in range(rounds):
-        owner = _square_distances(pixels, chosen).argmin(axis=1)
-        sums = np.stack([np.bincount(owner, pixels[:, i], colours) for i in range(3)], axis=1)
+        owner = _square_distances(points, chosen).argmin(axis=1)
+        sums = np.stack([np.bincount(owner, points[:, i], colours) for i in range(3)], axis=1)
         members = np.bincount(owner, minlength=colours)[:, None]
         moved = np.where(members > 0, sums / np.maximum(members, 1), chosen)
         if np.allclose(moved, chosen, atol=1e-6):
             break
         chosen = moved
-    return chosen[np.argsort(chosen @ (0.299, 0.587, 0.114))].astype(np.float32)
+    return np.asarray(chosen[np.argsort(luma(chosen))], np.float32)
 
 
 def _square_distances(
-    points: NDArray[np.float64], centres: NDArray[np.float64]
+    points: NDArray[np.floating], centres: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     cross = points @ centres.T
     square = (points**2).sum(1)[:, None] - 2 * cross + (centres**2).sum(1)
-    return np.maximum(square, 0)
+    return np.asarray(np.maximum(square, 0), np.float64)

@@ -38,9 +38,9 @@ D65_WHITE: NDArray[np.float64] = _xyz_of(_WHITE_XY)
 
 _columns = _xyz_of(_PRIMARIES_XY).T
 SRGB_TO_XYZ: NDArray[np.float64] = _columns * np.linalg.solve(_columns, D65_WHITE)
-"""Linear sRGB to XYZ, (3, 3); its middle row holds the luminance weights, about .2126 .7152 .0722."""
+"""Linear sRGB to XYZ, (3, 3); its middle row is luminance, about (0.2126, 0.7152, 0.0722)."""
 
-XYZ_TO_SRGB: NDArray[np.float64] = np.linalg.inv(SRGB_TO_XYZ)
+XYZ_TO_SRGB: NDArray[np.float64] = np.linalg.inv(SRGB_TO_XYZ).astype(np.float64)
 """XYZ to linear sRGB, (3, 3)."""
 
 LUMA_WEIGHTS: dict[Luma, tuple[float, float, float]] = {
@@ -55,9 +55,10 @@ _KAPPA = (29 / 3) ** 3
 _LINEAR_BELOW = 6 / 29
 
 
-def _library(x: NDArray[np.floating] | torch.Tensor) -> ModuleType:
+def _library(x: object) -> ModuleType:
     """NumPy, or torch when x is a tensor (this module itself never imports torch)."""
-    return np if isinstance(x, np.ndarray) else sys.modules["torch"]
+    torch = sys.modules.get("torch")
+    return torch if torch is not None and isinstance(x, torch.Tensor) else np
 
 
 def _where(condition: object, yes: Array, no: Array) -> Array:
@@ -66,16 +67,22 @@ def _where(condition: object, yes: Array, no: Array) -> Array:
 
 def _apply(matrix: NDArray[np.float64], x: Array, axis: int) -> Array:
     """Multiply the three channels along ``axis`` by a 3×3 matrix."""
-    lib = _library(x)
-    channels = _split(x, axis)
-    rows = [sum(float(m) * c for m, c in zip(row, channels, strict=True)) for row in matrix]
-    return _stack(tuple(rows), axis)  # type: ignore[arg-type]
+    r, g, b = _split(x, axis)
+    m = matrix.tolist()
+    rows = (
+        m[0][0] * r + m[0][1] * g + m[0][2] * b,
+        m[1][0] * r + m[1][1] * g + m[1][2] * b,
+        m[2][0] * r + m[2][1] * g + m[2][2] * b,
+    )
+    return _stack(rows, axis)
 
 
 def _split(x: Array, axis: int) -> tuple[Array, Array, Array]:
-    if isinstance(x, np.ndarray):
-        return tuple(np.take(x, i, axis) for i in range(3))  # type: ignore[return-value]
-    return x.unbind(axis)  # type: ignore[return-value]
+    if _library(x) is np:
+        channels = tuple(np.take(cast(NDArray[np.floating], x), i, axis) for i in range(3))
+    else:
+        channels = cast("torch.Tensor", x).unbind(axis)
+    return cast(tuple[Array, Array, Array], channels)
 
 
 def _stack(channels: tuple[Array, Array, Array], axis: int) -> Array:
@@ -229,4 +236,4 @@ def largest_chroma(L: NDArray[np.floating], hue: NDArray[np.floating]) -> NDArra
         rgb = xyz_to_linear(lab_to_xyz(grey + middle[..., None] * direction))
         inside = ((rgb >= 0) & (rgb <= 1)).all(axis=-1)
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-    return low
+    return np.asarray(low, np.float64)

@@ -29,9 +29,8 @@ def train(recipe: Path, data: Path, run: Path | None) -> None:
         from tintype.training.trainer import train as run_training
     except ModuleNotFoundError as error:
         raise MissingExtra("Training", "train") from error
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
     from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     parsed = load_recipe(recipe)
     folder = run or Path("runs") / recipe.stem

@@ -1,0 +1,1 @@
+"""How good colours are: metrics, and the bench that reports them."""

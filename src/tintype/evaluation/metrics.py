@@ -27,9 +27,7 @@ def _pair(picture: Picture8, truth: Picture8) -> tuple[NDArray[np.float64], NDAr
 
 def _check(array: Picture8, name: str) -> None:
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
-        raise UsageError(
-            f"The {name} must be uint8 (H, W, 3), not {array.dtype} {array.shape}."
-        )
+        raise UsageError(f"The {name} must be uint8 (H, W, 3), not {array.dtype} {array.shape}.")
 
 
 def psnr(picture: Picture8, truth: Picture8) -> float:
@@ -92,9 +90,7 @@ def colourfulness(picture: Picture8) -> float:
     return float(spread + 0.3 * np.hypot(rg.mean(), yb.mean()))
 
 
-def accuracy_curve(
-    ab: NDArray[np.floating], true_ab: NDArray[np.floating]
-) -> NDArray[np.float64]:
+def accuracy_curve(ab: NDArray[np.floating], true_ab: NDArray[np.floating]) -> NDArray[np.float64]:
     """The raw accuracy curve (Zhang 2016, section 3.1): part of pixels whose ab error is within t.
 
     Args:

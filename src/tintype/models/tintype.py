@@ -87,6 +87,8 @@ class Tintype(nn.Module):
 
     def parameter_groups(self, rate: float, trunk_rate: float) -> list[dict[str, object]]:
         """Optimizer groups: the trained trunk moves slower than the new layers."""
-        trunk = set(self.trunk.parameters())
-        new = [p for p in self.parameters() if p not in trunk]
-        return [{"params": list(trunk), "lr": trunk_rate}, {"params": new, "lr": rate}]
+        # In the order of definition: a checkpoint keeps the optimizer's state by position.
+        named = list(self.named_parameters())
+        trunk = [p for name, p in named if name.startswith("trunk.")]
+        new = [p for name, p in named if not name.startswith("trunk.")]
+        return [{"params": trunk, "lr": trunk_rate}, {"params": new, "lr": rate}]

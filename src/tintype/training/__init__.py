@@ -1,0 +1,1 @@
+"""How networks are trained: recipes, pictures, losses, the loop. Needs the extra [train]."""

@@ -64,9 +64,13 @@ def load_checkpoint(
         raise TrainingError(f"{path} belongs to another network; choose another run folder.")
     model.load_state_dict(_part(tensors, "model."))
     average.load_state_dict(_part(tensors, "average."))
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _part(tensors, "optimizer.").items():
         index, name = key.split(".", 1)
+        # The fused optimizer walks the memory: its state must be laid out as the parameter is.
+        like = parameters[int(index)]
+        value = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
         state.setdefault(int(index), {})[name] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

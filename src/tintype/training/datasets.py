@@ -188,13 +188,15 @@ def draw_weights(names: NDArray[np.str_], by_prefix: dict[str, float]) -> NDArra
 
 
 def validation_pictures(source: Path, limit: int, size: int = 256) -> NDArray[np.uint8]:
-    """The first pictures of a set, squashed to a square: uint8 (n, size, size, 3).
+    """The first colour pictures of a set, squashed to a square: uint8 (n, size, size, 3).
+
+    Grey ones are left out: there is nothing to gain on them.
 
     Raises:
         TrainingError: when the source is missing or empty.
     """
     decoded = (decode_rgb(data, (size, size)) for _, data in islice(pictures_in(source), limit))
-    pictures = [rgb for rgb in decoded if rgb is not None]
+    pictures = [rgb for rgb in decoded if rgb is not None and _mean_chroma(rgb) >= 1]
     if not pictures:
         raise TrainingError(f"No pictures to validate on in {source}.")
     return np.stack(pictures)

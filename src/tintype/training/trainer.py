@@ -56,7 +56,7 @@ def train(recipe: Recipe, data: Path, run: Path) -> Iterator[Progress]:
         for name, where in recipe.data.validation.items()
     }
 
-    model = _new_model(recipe, data).to(device, memory_format=torch.channels_last)
+    model = _new_model(recipe, data).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(model).eval()
     task = BinsAndRegression(recipe.loss, recipe.film, cache, device)
     optimizer = torch.optim.AdamW(
@@ -78,7 +78,7 @@ def train(recipe: Recipe, data: Path, run: Path) -> Iterator[Progress]:
         terms = task.step(model, lab, rng)
         if not torch.isfinite(terms["loss"]):
             raise TrainingError(
-                f"The loss is not a number at picture {seen}; {checkpoint} holds the last good state."
+                f"The loss is not a number at picture {seen}; {checkpoint} is the last good state."
             )
         optimizer.zero_grad()
         terms["loss"].backward()  # type: ignore[no-untyped-call]
@@ -87,11 +87,11 @@ def train(recipe: Recipe, data: Path, run: Path) -> Iterator[Progress]:
         follow(average, model, min(recipe.optimizer.ema_decay, (1 + step) / (10 + step)))
 
         before, seen, step = seen, seen + phase.batch, step + 1
-        if step % LOG_EVERY == 0:
+        turn = seen // recipe.validate_every > before // recipe.validate_every
+        if step % LOG_EVERY == 0 or turn or seen >= recipe.pictures:
             values = {name: round(float(term.detach()), 4) for name, term in terms.items()}
             _append(run / "log.csv", {"pictures": seen, "time_s": round(time.time(), 1), **values})
             yield Progress(seen, recipe.pictures, f"training, loss {values['loss']:.3f}")
-        turn = seen // recipe.validate_every > before // recipe.validate_every
         if turn or seen >= recipe.pictures:
             yield Progress(seen, recipe.pictures, "validating")
             for name, pictures in validation.items():
@@ -132,7 +132,7 @@ def rate_at(recipe: Recipe, seen: int) -> float:
 
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the averaged weights towards the model's: average = decay·average + (1 - decay)·model."""
+    """Move the average: average = decay · average + (1 - decay) · model."""
     ours: dict[str, Tensor] = average.state_dict()
     for name, value in model.state_dict().items():
         if value.dtype.is_floating_point:
@@ -149,5 +149,3 @@ def _append(path: Path, row: dict[str, object]) -> None:
         if new:
             writer.writeheader()
         writer.writerow(row)
-
-

@@ -1,0 +1,189 @@
+"""How a trained network becomes an ONNX graph that keeps the engine's contract.
+
+``L (N,1,H,W) float32`` in, ``ab (N,2,H/stride,W/stride) float32`` out, weights stored as fp16 and
+cast to fp32 once when a session loads; name, version and working size in the graph's metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import warnings
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from tintype.errors import TrainingError
+from tintype.models.tintype import Tintype
+from tintype.runtime import Session
+
+PARITY_AB = 0.05
+"""Largest difference between torch and ONNX Runtime that is accepted, in ab units."""
+
+OPSET = 18
+_SMALL = 1024  # tensors with fewer values stay float32: they are shapes, constants and biases
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export gave.
+
+    Attributes:
+        path: the .onnx file.
+        sha256: of the file, in hex.
+        size_bytes: of the file.
+        parity_ab: largest |Δab| between torch and ONNX Runtime with the same fp16 weights.
+        rounding_ab: largest |Δab| that rounding the weights to fp16 made.
+    """
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    parity_ab: float
+    rounding_ab: float
+
+
+class _Contract(nn.Module):
+    """The network as the engine sees it."""
+
+    def __init__(self, model: Tintype) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, L: Tensor) -> Tensor:
+        return self.model.predict_ab(L)
+
+
+def export(model: Tintype, target: Path, name: str, version: str, working_size: int) -> Exported:
+    """Write a network as ONNX and prove that ONNX Runtime computes the same.
+
+    Args:
+        model: in evaluation mode; its batch normalisations are folded and its weights rounded to
+            fp16 in place.
+        target: the .onnx to write; replaced only when the check passes.
+        name: the model's name in the zoo.
+        version: of these weights.
+        working_size: side in pixels of the square whose area pictures are scaled to.
+
+    Raises:
+        TrainingError: when the graph's ab differs from torch's by more than ``PARITY_AB``.
+    """
+    probes = [_probe(1, 256, 256, seed=1), _probe(2, 160, 224, seed=2)]
+    fold_batch_norm(model)
+    exact = [_predict(model, probe) for probe in probes]
+    _round_to_half(model)
+    rounded = [_predict(model, probe) for probe in probes]
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        part = Path(folder) / target.name
+        graph = _graph(model, probes[1])
+        _strip(graph)
+        _store_as_half(graph)
+        metadata = {"name": name, "version": version, "working_size": str(working_size)}
+        onnx.helper.set_model_props(graph, {f"tintype.{k}": v for k, v in metadata.items()})
+        onnx.checker.check_model(graph, full_check=True)
+        onnx.save(graph, part)
+        session = Session(part, device="cpu")
+        parity = max(
+            _largest(session.run(probe).ab, ours)
+            for probe, ours in zip(probes, rounded, strict=True)
+        )
+        if not parity < PARITY_AB:
+            raise TrainingError(
+                f"The exported graph differs from torch by {parity:.3f} in ab, allowed {PARITY_AB}."
+            )
+        part.replace(target)
+    content = target.read_bytes()
+    rounding = max(_largest(a, b) for a, b in zip(exact, rounded, strict=True))
+    return Exported(target, hashlib.sha256(content).hexdigest(), len(content), parity, rounding)
+
+
+def fold_batch_norm(model: nn.Module) -> None:
+    """Fold every batch normalisation that follows a convolution in a Sequential into it."""
+    for module in model.modules():
+        if isinstance(module, nn.Sequential):
+            names = list(module._modules)
+            for first, second in pairwise(names):
+                conv, norm = module._modules[first], module._modules[second]
+                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    module._modules[first] = fuse_conv_bn_eval(conv, norm)
+                    module._modules[second] = nn.Identity()
+
+
+@torch.no_grad()
+def _round_to_half(model: nn.Module) -> None:
+    for parameter in model.parameters():
+        if parameter.numel() >= _SMALL:
+            parameter.copy_(parameter.half().float())
+
+
+def _probe(batch: int, height: int, width: int, seed: int) -> NDArray[np.float32]:
+    """Smooth random lightness, more like a picture than white noise is."""
+    rng = np.random.default_rng(seed)
+    coarse = torch.from_numpy(rng.uniform(0, 100, (batch, 1, height // 16, width // 16)))
+    return np.asarray(
+        nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 100), np.float32
+    )
+
+
+@torch.no_grad()
+def _predict(model: Tintype, L: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(model.predict_ab(torch.from_numpy(L)))
+
+
+def _largest(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return float(np.abs(a - b).max())
+
+
+def _graph(model: Tintype, example: NDArray[np.float32]) -> onnx.ModelProto:
+    batch, height, width = (torch.export.Dim(n) for n in ("N", "H32", "W32"))
+    step = model.size_multiple
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        program = torch.onnx.export(
+            _Contract(model).eval(),
+            (torch.from_numpy(example),),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["L"],
+            output_names=["ab"],
+            dynamic_shapes={"L": {0: batch, 2: step * height, 3: step * width}},
+            verbose=False,
+        )
+    if program is None:
+        raise TrainingError("torch did not export the network.")
+    return program.model_proto
+
+
+def _store_as_half(graph: onnx.ModelProto) -> None:
+    """Store large fp32 initialisers as fp16, each behind a Cast that the runtime folds."""
+    casts = []
+    for tensor in graph.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= _SMALL:
+            original = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{original}.half"))
+            casts.append(
+                onnx.helper.make_node(
+                    "Cast", [f"{original}.half"], [original], to=onnx.TensorProto.FLOAT
+                )
+            )
+    nodes = [*casts, *graph.graph.node]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+
+
+def _strip(graph: onnx.ModelProto) -> None:
+    """Leave out inferred shapes and the exporter's notes (source lines, paths of this machine)."""
+    del graph.graph.value_info[:], graph.metadata_props[:], graph.graph.metadata_props[:]
+    tensors = (*graph.graph.input, *graph.graph.output, *graph.graph.initializer)
+    for part in (*graph.graph.node, *tensors):
+        del part.metadata_props[:]
+        part.doc_string = ""
