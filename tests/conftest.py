@@ -11,6 +11,8 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from tintype.batch.manifest import MANIFEST_NAME
+
 AB_STRIDE = 4
 WORKING_SIZE = 64
 
@@ -94,6 +96,21 @@ def tiny_guided_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the current one."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def files(folder: Path) -> set[str]:
+    """The paths of all files below a folder, relative to it, manifests aside."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_NAME)
+    return {str(path.relative_to(folder)) for path in found}
+
+
 def grey_pixels(height: int, width: int, seed: int = 0) -> np.ndarray:
     """A smooth grey picture with some grain, uint8 (height, width)."""
     rng = np.random.default_rng(seed)
@@ -109,6 +126,20 @@ def write_grey() -> GreyWriter:
     def write(path: Path, height: int = 48, width: int = 64, seed: int = 0) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(grey_pixels(height, width, seed)).save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_colour() -> GreyWriter:
+    """``write_colour(path, height=48, width=64)`` saves a picture of many colours."""
+
+    def write(path: Path, height: int = 48, width: int = 64) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        y, x = np.mgrid[0:height, 0:width]
+        rgb = np.dstack([x * 255 // width, y * 255 // height, 255 - x * 255 // width])
+        Image.fromarray(rgb.astype(np.uint8)).save(path)
         return path
 
     return write

@@ -70,8 +70,8 @@ def load_checkpoint(
         index, name = key.split(".", 1)
         # The fused optimizer walks the memory: its state must be laid out as the parameter is.
         like = parameters[int(index)]
-        value = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
-        state.setdefault(int(index), {})[name] = value
+        laid_out = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+        state.setdefault(int(index), {})[name] = laid_out
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     return int(metadata["step"]), int(metadata["seen"])

@@ -1,0 +1,264 @@
+"""Doing a plan: many pictures through one colorizer, a few at a time, one bad one hurting no other.
+
+A few threads share the colorizer, so that while one picture is in the network others are being
+read and written. What a folder's manifest knows as done and current is not done again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import os
+import threading
+from collections.abc import Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tintype.batch.manifest import (
+    MANIFEST_NAME,
+    Manifests,
+    Recipe,
+    Record,
+    Stamp,
+    sha256_of,
+    source_stamp,
+    target_stamp,
+)
+from tintype.errors import AlreadyColour, TintypeError, UnreadableImage, UnwritableImage
+from tintype.images import read_image
+from tintype.runtime import available_cores
+from tintype.zoo import list_models
+
+if TYPE_CHECKING:
+    from tintype.batch.plan import Task
+    from tintype.engine import Colorizer
+    from tintype.options import Options, Report
+
+Status = Literal["done", "current", "skipped", "failed"]
+
+_POLL_S = 0.2
+_NO_EFFECT = ("model", "batch_size")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one picture.
+
+    Attributes:
+        task: the picture.
+        status: ``done``: colorized now; ``current``: its result exists and is what this run would
+            make; ``skipped``: it needs no colours (it has some, or is a result itself);
+            ``failed``: see ``error``.
+        message: why it was skipped or failed, or what to know of a done one; mostly empty.
+        report: what the engine said, when ``done``.
+        data: the result, when the task has no target.
+        error: what went wrong, when ``failed``.
+    """
+
+    task: Task
+    status: Status
+    message: str = ""
+    report: Report | None = None
+    data: bytes | None = None
+    error: BaseException | None = None
+
+
+def share_cores(tasks: int, jobs: int | None = None) -> tuple[int, int]:
+    """How many pictures to work on at a time, and how many threads the network gets for each.
+
+    One core per picture wastes none: the network scales no better over the cores of one picture
+    than over pictures, and reading and writing fill the gaps.
+
+    Args:
+        tasks: how many pictures there are.
+        jobs: pictures at a time if the user said so, 1 or more.
+
+    Returns:
+        ``(jobs, threads)``, both at least 1.
+    """
+    cores = available_cores()
+    jobs = max(1, min(jobs or cores, tasks))
+    return jobs, max(1, cores // jobs)
+
+
+def recipe_of(colorizer: Colorizer, options: Options) -> Recipe:
+    """What results of this colorizer and these options depend on, besides the pictures."""
+    chosen = {name: value for name, value in asdict(options).items() if name not in _NO_EFFECT}
+    plain = json.loads(json.dumps(chosen))
+    return Recipe(colorizer.name, colorizer.version, _weights_sha256(options.model), plain)
+
+
+def _weights_sha256(model: str) -> str:
+    known = {record.name: record.sha256 for record in list_models()}
+    return known[model] if model in known else sha256_of(Path(model))
+
+
+class Batch:
+    """A run over many pictures."""
+
+    def __init__(self, colorizer: Colorizer, options: Options, *, overwrite: bool = False) -> None:
+        """Prepare a run.
+
+        Args:
+            colorizer: the network of ``options.model``, loaded; all threads share it.
+            options: the same for every picture.
+            overwrite: whether results are made again, and files replaced that are not known to
+                be results.
+        """
+        self._colorizer = colorizer
+        self._options = options
+        self._recipe = recipe_of(colorizer, options)
+        self._overwrite = overwrite
+        self._manifests = Manifests()
+        self._working: dict[Future[Outcome], Task] = {}
+
+    def run(
+        self, tasks: Sequence[Task], jobs: int = 1, stop: threading.Event | None = None
+    ) -> Generator[Outcome]:
+        """Colorize, yielding what became of each picture as it is finished, in any order.
+
+        Args:
+            tasks: the pictures.
+            jobs: how many to work on at a time.
+            stop: when set, pictures in work are finished, and no other is begun or reported.
+
+        Yields:
+            One outcome for every picture that was begun.
+        """
+        stop = stop or threading.Event()
+        waiting = iter(tasks)
+        working = self._working
+        pool = ThreadPoolExecutor(jobs, thread_name_prefix="tintype")
+        try:
+            while True:
+                while len(working) < 2 * jobs and not stop.is_set():
+                    if (task := next(waiting, None)) is None:
+                        break
+                    working[pool.submit(self._run_one, task)] = task
+                if not working:
+                    return
+                for future in wait(working, _POLL_S, FIRST_COMPLETED).done:
+                    task = working.pop(future)
+                    if not future.cancelled():
+                        yield _outcome_of(task, future)
+                if stop.is_set():
+                    _cancel(working)
+        finally:
+            _cancel(working)
+            pool.shutdown()
+
+    def abandon(self) -> None:
+        """Remove the unfinished files of the pictures in work; the process must end right after."""
+        for task in list(self._working.values()):
+            if task.target is None:
+                continue
+            # The name that images.write_image gives a file until it is whole.
+            unfinished = glob.escape(f".{task.target.name[:80]}.") + "*.part"
+            for path in task.target.parent.glob(unfinished):
+                path.unlink(missing_ok=True)
+
+    def _run_one(self, task: Task) -> Outcome:
+        """Colorize one picture, unless there is a reason not to."""
+        stamp = _stamp_of(task.source)
+        if task.target is not None and os.path.lexists(task.target) and not self._overwrite:
+            if self._is_current(task, task.target, stamp):
+                return Outcome(task, "current")
+            self._refuse_stranger(task.target)
+        if (why := self._why_own(task.source)) is not None:
+            return Outcome(task, "skipped", why)
+        if task.target is None:
+            data, report = self._colorizer.colorize_file(task.source, None, self._options)
+            return Outcome(task, "done", report=report, data=data)
+        return self._colorize(task, task.target, stamp)
+
+    def _why_own(self, source: Path | bytes) -> str | None:
+        """Why a picture counts as one of Tintype's own results, or None."""
+        if isinstance(source, Path) and self._manifests.of(source.parent).wrote(source):
+            return f"left out, for {MANIFEST_NAME} beside it lists it as a result."
+        if read_image(source).tintype_mark:
+            return "left out, for it carries Tintype's mark: it is a result."
+        return None
+
+    def _is_current(self, task: Task, target: Path, stamp: Stamp) -> bool:
+        """Whether the existing result is what this run would make."""
+        manifest = self._manifests.of(target.parent)
+        known = manifest.get(target)
+        if known is None or known.recipe != self._recipe:
+            return False
+        if stamp and known.source_stamp == stamp:
+            return True
+        if known.source_sha256 != sha256_of(task.source):
+            return False
+        with contextlib.suppress(OSError):  # it only spares the next run the checksum
+            manifest.add(replace(known, source_stamp=stamp))
+        return True
+
+    def _refuse_stranger(self, target: Path) -> None:
+        """Leave alone what Tintype did not write, and what was changed since.
+
+        Raises:
+            UnwritableImage: the file is not known to be an untouched result.
+        """
+        manifest = self._manifests.of(target.parent)
+        if target.is_file() and manifest.wrote(target):
+            return
+        if target.is_file() and manifest.get(target) is None and _has_mark(target):
+            return
+        raise UnwritableImage(
+            f"{target} exists and is not known to be an untouched result of Tintype; "
+            "--overwrite replaces it."
+        )
+
+    def _colorize(self, task: Task, target: Path, stamp: Stamp) -> Outcome:
+        checksum = sha256_of(task.source)
+        _make_folder(target.parent)
+        _, report = self._colorizer.colorize_file(task.source, target, self._options)
+        made = target_stamp(target)
+        record = Record(target.name, task.label, checksum, stamp, made, self._recipe)
+        try:
+            self._manifests.of(target.parent).add(record)
+        except OSError as error:
+            why = f"done, but {MANIFEST_NAME} could not be written ({error.strerror})."
+            return Outcome(task, "done", why, report)
+        return Outcome(task, "done", report=report)
+
+
+def _stamp_of(source: Path | bytes) -> Stamp:
+    if isinstance(source, bytes):
+        return ()
+    try:
+        return source_stamp(source)
+    except OSError as error:
+        raise UnreadableImage(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritableImage(
+            f"The folder {folder} cannot be made: {error.strerror or error}."
+        ) from error
+
+
+def _has_mark(path: Path) -> bool:
+    try:
+        return read_image(path).tintype_mark
+    except TintypeError:
+        return False
+
+
+def _cancel(working: dict[Future[Outcome], Task]) -> None:
+    for future in working:
+        future.cancel()
+
+
+def _outcome_of(task: Task, future: Future[Outcome]) -> Outcome:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    status: Status = "skipped" if isinstance(error, AlreadyColour) else "failed"
+    return Outcome(task, status, str(error), error=error)

@@ -1,0 +1,133 @@
+"""``tintype colorize``: files, folders, patterns or a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from tintype.cli.face import face_of, stoppable, verbose_option
+from tintype.cli.options import chosen_options, engine_options
+from tintype.cli.tally import Tally, print_line
+from tintype.errors import UsageError
+
+if TYPE_CHECKING:
+    from tintype.batch.plan import Plan, Task
+    from tintype.options import Options
+
+
+@click.command(short_help="Give black-and-white pictures their colour.")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|FOLDER",
+    help="A file for a single picture (- for standard output), a folder for several. "
+    "Without it each result lies beside its picture.",
+)
+@click.option(
+    "--suffix",
+    metavar="TEXT",
+    help="Added to the name of each result. [default: -color; nothing in an output folder]",
+)
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Make results again that exist, and replace files that are not known to be results.",
+)
+@engine_options()
+@click.option(
+    "--device", default="auto", help="Where the network runs: auto, cpu, cuda ... [default: auto]"
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Pictures worked on at a time. [default: one per core]",
+)
+@click.option("--json", "as_json", is_flag=True, help="A JSON object per picture on stdout.")
+@verbose_option
+@click.pass_context
+def colorize(
+    ctx: click.Context,
+    *,
+    inputs: tuple[str, ...],
+    output: str | None,
+    suffix: str | None,
+    overwrite: bool,
+    device: str,
+    jobs: int | None,
+    as_json: bool,
+) -> int:
+    """Give black-and-white pictures their colour.
+
+    INPUT is a picture, a folder (searched with everything below it), a pattern such as
+    "scans/*.tif", or - for standard input. The result of NAME.EXT lies beside it as
+    NAME-color.EXT. What is done already is not done again, so a run that was interrupted goes on
+    where it was.
+    """
+    options = chosen_options(ctx)
+    plan = _plan(inputs, output, suffix, overwrite)
+    piped = bool(plan.tasks) and plan.tasks[0].target is None
+    if piped and as_json:
+        raise UsageError("--json needs standard output for itself; give the result a file with -o.")
+    if piped and sys.stdout.isatty():
+        raise UsageError("A picture does not go to a terminal; give -o, or send it through a pipe.")
+    tally = Tally(face_of(ctx), as_json)
+    for name, error in plan.refused:
+        tally.refuse(name, "failed", str(error))
+    for name, reason in plan.left_out:
+        tally.refuse(name, "skipped", reason)
+    stopped = 0
+    if plan.tasks:
+        stopped = _work(plan.tasks, tally, options, _Means(device, jobs, overwrite))
+    tally.summarise(plan)
+    return stopped or int(bool(tally.counts["failed"] or (piped and not tally.counts["done"])))
+
+
+@dataclass(frozen=True)
+class _Means:
+    """How the work is done, as far as it does not change the results."""
+
+    device: str
+    jobs: int | None
+    overwrite: bool
+
+
+def _plan(inputs: Sequence[str], output: str | None, suffix: str | None, overwrite: bool) -> Plan:
+    from tintype.batch.plan import PIPE, make_plan, plan_for_pipe
+
+    if PIPE not in inputs:
+        return make_plan(inputs, output, suffix=suffix, overwrite=overwrite)
+    if len(inputs) > 1:
+        raise UsageError("Standard input (-) cannot be mixed with other inputs.")
+    if sys.stdin.isatty():
+        raise UsageError("A picture is expected on standard input, but that is a terminal.")
+    return plan_for_pipe(sys.stdin.buffer.read(), output)
+
+
+def _work(tasks: Sequence[Task], tally: Tally, options: Options, means: _Means) -> int:
+    """Colorize; gives the exit status of the signal that stopped the work, or 0."""
+    from tintype.batch import Batch, share_cores
+    from tintype.cli.progress import progress
+    from tintype.engine import Colorizer
+
+    jobs, threads = share_cores(len(tasks), means.jobs)
+    colorizer = Colorizer.load(options.model, device=means.device, threads=threads)
+    batch = Batch(colorizer, options, overwrite=means.overwrite)
+    with (
+        stoppable(batch.abandon) as stop,
+        progress(len(tasks), print_line) as bar,
+        contextlib.closing(batch.run(tasks, jobs, stop.event)) as outcomes,
+    ):
+        tally.line = bar.line
+        for outcome in outcomes:
+            if outcome.data is not None:
+                sys.stdout.buffer.write(outcome.data)
+            tally.add(outcome)
+            bar.advance(tally.counts["done"], tally.counts["failed"])
+    return stop.status

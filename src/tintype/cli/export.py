@@ -1,0 +1,69 @@
+"""``tintype export``: a trained checkpoint becomes an ONNX model of the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tintype.errors import MissingExtra
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The .onnx file to write; an existing one is replaced when the new one is proved.",
+)
+@click.option("--name", help="The model's name. [default: the output's name]")
+@click.option("--model-version", default="1", show_default=True, help="Of these weights.")
+@click.option(
+    "--working-size",
+    default=256,
+    show_default=True,
+    type=click.IntRange(32, 4096),
+    help="Side in pixels of the square whose area pictures are scaled to.",
+)
+@click.option(
+    "--bins-share",
+    type=click.FloatRange(0, 1),
+    help="Part of the vivid bins head in the colours. [default: as trained]",
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(0, 10, min_open=True),
+    help="Of the annealed mean of the bins head. [default: as trained]",
+)
+def export(
+    checkpoint: Path,
+    output: Path,
+    name: str | None,
+    model_version: str,
+    working_size: int,
+    bins_share: float | None,
+    temperature: float | None,
+) -> None:
+    """Export CHECKPOINT (a run's checkpoint.safetensors) to ONNX and check it against torch."""
+    try:
+        from tintype import export as exporting
+        from tintype.training.checkpoints import load_trained
+    except ModuleNotFoundError as error:
+        raise MissingExtra("Exporting", "train") from error
+
+    chosen: dict[str, object] = {"bins_share": bins_share, "temperature": temperature}
+    model, seen = load_trained(checkpoint, {k: v for k, v in chosen.items() if v is not None})
+    done = exporting.export(model, output, name or output.stem, model_version, working_size)
+    click.echo(f"{done.path}: {done.size_bytes / 1e6:.1f} MB, {seen} pictures seen", err=True)
+    click.echo(
+        f"torch and ONNX Runtime differ by at most {done.parity_ab:.1g} in ab, "
+        f"fp16 weights moved it by at most {done.rounding_ab:.2g}",
+        err=True,
+    )
+    click.echo(
+        f'Weights(name="{name or output.stem}", version="{model_version}", '
+        f'sha256="{done.sha256}", size_bytes={done.size_bytes}, ...)'
+    )

@@ -1,0 +1,341 @@
+"""Colorizing: a picture in, the same picture with its colours out.
+
+The network sees the picture small; its ab are laid over the full picture and joined with the
+picture's own lightness while it streams from the file that is read to the file that is written.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tintype import __version__, color, zoo
+from tintype.engine.arrays import Opaque, from_array, from_pil, shrink
+from tintype.engine.chroma import Chroma
+from tintype.engine.join import Pixels, join
+from tintype.engine.stream import JoinedImage
+from tintype.engine.view import draw_hints, pad, working_shape
+from tintype.errors import AlreadyColour, ModelNotFound, UnreadableImage, UsageError
+from tintype.images import (
+    Picture,
+    classify_tone,
+    encode_image,
+    read_image,
+    write_image,
+)
+from tintype.options import Hint, Options, Report
+from tintype.runtime import Float, Prediction, Session, available_cores
+from tintype.tone import Tone
+
+if TYPE_CHECKING:
+    import pyvips
+    from PIL.Image import Image
+
+__all__ = ["Colorizer", "Hint", "Options", "Report", "colorize"]
+
+Given = TypeVar("Given", "Image", NDArray[np.generic], bytes, str, Path)
+
+_TONED_NOTE = "The picture was toned; its lightness was taken and the tone dropped."
+_DEFAULT_WORKING_SIZE = 256
+_DEFAULTS = Options()
+
+
+@dataclass(frozen=True)
+class _Page:
+    """One page as the network is to see it."""
+
+    size: tuple[int, int]  # of the full page
+    L: Float  # (1, 1, height, width) of the view
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is known about a picture before its pixels stream through."""
+
+    tone: Tone
+    chromas: tuple[Chroma, ...]
+
+
+class Colorizer:
+    """A loaded model; may be used from several threads at once."""
+
+    def __init__(self, session: Session, name: str, threads: int | None = None) -> None:
+        """Use a session that is open already; :meth:`load` is the usual way.
+
+        Args:
+            session: the network.
+            name: what it is called if the graph does not say so itself.
+            threads: how many CPU threads join; one per core when None.
+
+        Raises:
+            ModelInvalid: the graph names a working size that is none.
+        """
+        self._session = session
+        self._threads = threads or available_cores()
+        self.name: str = session.metadata.get("name", name)
+        self.version: str = session.metadata.get("version", "0")
+        self.guided: bool = session.guided
+        self.device: str = session.device
+        self.working_size: int = session.working_size or _DEFAULT_WORKING_SIZE
+
+    @classmethod
+    def load(
+        cls, name_or_path: str | Path = "tintype", device: str = "auto", threads: int | None = None
+    ) -> Colorizer:
+        """Load a model by its name, fetching its weights if need be, or from an .onnx file.
+
+        Args:
+            name_or_path: a name of ``list_models()``, or the path of a graph that keeps the
+                contract (L in, ab out).
+            device: auto, cpu, cuda, directml, openvino or coreml; also cuda:1.
+            threads: how many CPU threads are used; one per core when None.
+
+        Raises:
+            UsageError: an unknown device or a number of threads below 1.
+            ModelNotFound: no such name and no such file.
+            ModelInvalid: the file does not keep the contract.
+            ChecksumMismatch: the weights are not the recorded ones.
+            DeviceUnavailable: the device is not in the installed ONNX Runtime.
+        """
+        return cls(
+            Session(_file_of(name_or_path), device, threads), Path(name_or_path).stem, threads
+        )
+
+    @property
+    def mark(self) -> str:
+        """What a result's metadata names as its maker: "Tintype 0.1.0 (tintype 1)"."""
+        return f"Tintype {__version__} ({self.name} {self.version})"
+
+    def colorize(self, picture: Given, options: Options = _DEFAULTS) -> Given:
+        """Give a picture its colours.
+
+        Args:
+            picture: a file's path or its content; a PIL picture; or an array (height, width) or
+                (height, width, channels) of sRGB, uint8, uint16 or float in [0, 1], 2 and 4
+                channels ending with alpha.
+            options: how.
+
+        Returns:
+            The same kind as was given. For a path the path of the result, ``NAME-color.EXT``
+            beside it; for bytes a file of the same format; for a PIL picture RGB or RGBA with 8
+            bits; for an array (height, width, 3), or 4 with alpha, of the same dtype.
+
+        Raises:
+            UsageError: an array of another shape, dtype or range; hints for a model that takes
+                none or outside the picture; too little memory for the working size.
+            AlreadyColour: the picture is in colour and ``options.force`` is not set.
+            UnreadableImage, MissingExtra: the file cannot be read.
+            UnwritableImage: the result cannot be written.
+        """
+        if isinstance(picture, str | Path):
+            source = Path(picture)
+            target = source.with_name(f"{source.stem}-color{source.suffix}")
+            self.colorize_file(source, target, options)
+            return cast(Given, str(target) if isinstance(picture, str) else target)
+        if isinstance(picture, bytes):
+            return cast(Given, self.colorize_file(picture, None, options)[0])
+        if isinstance(picture, np.ndarray):
+            return cast(Given, self._colorize_array(from_array(picture), options))
+        pil = sys.modules.get("PIL.Image")
+        if pil is not None and isinstance(picture, pil.Image):
+            opaque, back = from_pil(picture)
+            return cast(Given, back(self._colorize_array(opaque, options)))
+        raise UsageError(
+            f"A picture is a path, bytes, a NumPy array or a PIL picture, not {type(picture)}."
+        )
+
+    def colorize_file(
+        self, source: Path | bytes, target: Path | None, options: Options = _DEFAULTS
+    ) -> tuple[bytes | None, Report]:
+        """Give a picture file its colours; every page of it.
+
+        Args:
+            source: a path, or a file's content.
+            target: where the result goes, in the format of its suffix; it appears there only when
+                it is whole. None returns it in the source's format.
+            options: how.
+
+        Returns:
+            The result's content if target is None, else None; and what was done.
+
+        Raises:
+            As :meth:`colorize`.
+        """
+        start = time.perf_counter()
+        picture = read_image(source)
+        plan = self._plan(picture, options)
+        mark = self.mark if options.mark else None
+        data: bytes | None = None
+        with self._joined(picture, plan.chromas) as pages:
+            if target is None:
+                data, notes = encode_image(picture, pages, mark=mark, quality=options.quality)
+            else:
+                notes = write_image(picture, pages, target, mark=mark, quality=options.quality)
+        if plan.tone == "toned":
+            notes = (_TONED_NOTE, *notes)
+        return data, Report(
+            source=picture.name,
+            target=None if target is None else str(target),
+            size=picture.size,
+            pages=len(plan.chromas),
+            tone=plan.tone,
+            model=f"{self.name} {self.version}",
+            notes=notes,
+            seconds=time.perf_counter() - start,
+        )
+
+    def predict(
+        self, L: Float, hint_ab: Float | None = None, hint_mask: Float | None = None
+    ) -> Prediction:
+        """Predict the colours of pictures at the size at which they are given.
+
+        Args:
+            L: (N, 1, H, W) float32 CIE lightness in [0, 100]; any H and W.
+            hint_ab: (N, 2, H, W) float32 CIE a*b*, for guided models.
+            hint_mask: (N, 1, H, W) float32, 1 where there is a hint.
+
+        Returns:
+            ab (N, 2, h, w) and perhaps confidence, where h = H / stride, rounded up.
+
+        Raises:
+            UsageError: another shape, values that are not finite, hints for a model that takes
+                none, or too little memory.
+            ModelInvalid: the graph's answer does not keep the contract.
+        """
+        if L.ndim != 4 or L.shape[1] != 1 or 0 in L.shape or not np.isfinite(L).all():
+            raise UsageError(f"L must be finite and (N, 1, H, W), not {L.shape}.")
+        height, width = L.shape[2:]
+        hints = [None if hint is None else pad(hint) for hint in (hint_ab, hint_mask)]
+        answer = self._session.run(pad(L), *hints)
+        h, w = -(-height // answer.stride), -(-width // answer.stride)
+        sure = answer.confidence
+        return Prediction(
+            answer.ab[:, :, :h, :w], None if sure is None else sure[:, :, :h, :w], answer.stride
+        )
+
+    def _plan(self, picture: Picture, options: Options) -> _Plan:
+        """Look at every page small, and predict its colours."""
+        pages: list[_Page] = []
+        tones: set[Tone] = set()
+        for number, size in enumerate(page.size for page in picture.pages):
+            view = working_shape(size, options.working_size or self.working_size)
+            tone, page = _look(picture.small(*view, number), size, picture.name, options)
+            tones.add(tone)
+            pages.append(page)
+        worst: Sequence[Tone] = ("colour", "toned", "grey")
+        tone = next(tone for tone in worst if tone in tones)
+        return _Plan(tone, tuple(self._chromas(pages, options)))
+
+    def _chromas(self, pages: Sequence[_Page], options: Options) -> Iterator[Chroma]:
+        """The colours of pages in order; neighbours of one shape share a run of the network."""
+        waiting: list[_Page] = []
+        for page in pages:
+            if waiting and (
+                len(waiting) == options.batch_size or waiting[0].L.shape != page.L.shape
+            ):
+                yield from self._run(waiting, options)
+                waiting = []
+            waiting.append(page)
+        yield from self._run(waiting, options)
+
+    def _run(self, pages: Sequence[_Page], options: Options) -> Iterator[Chroma]:
+        L = np.concatenate([page.L for page in pages])
+        answer = self.predict(L, *self._hints(pages, options))
+        for page, ab in zip(pages, answer.ab, strict=True):
+            covered = (L.shape[2] / answer.stride, L.shape[3] / answer.stride)
+            yield Chroma(ab, page.size, covered, options.strength)
+
+    def _hints(self, pages: Sequence[_Page], options: Options) -> tuple[Float, Float] | tuple[()]:
+        if not options.hints:
+            return ()
+        if not self.guided:
+            raise UsageError(f'The model "{self.name}" takes no colour hints; choose a guided one.')
+        drawn = [draw_hints(options.hints, p.size, p.L.shape[2:]) for p in pages]
+        return np.concatenate([ab for ab, _ in drawn]), np.concatenate([m for _, m in drawn])
+
+    @contextmanager
+    def _joined(self, picture: Picture, chromas: Iterable[Chroma]) -> Iterator[list[pyvips.Image]]:
+        """The coloured pages as lazy images, joined while they are being written.
+
+        Raises:
+            UnreadableImage: the picture turns out to be damaged.
+        """
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="tintype-join") as pool:
+            pages = [
+                JoinedImage(picture.pixels(number), chroma, pool, self._threads)
+                for number, chroma in enumerate(chromas)
+            ]
+            try:
+                yield [page.image for page in pages]
+            finally:
+                failures = [page.close() for page in pages]
+                for failure in filter(None, failures):
+                    _raise_cause(failure, picture.name)
+
+    def _colorize_array(self, opaque: Opaque, options: Options) -> Pixels:
+        pixels = opaque.pixels
+        size = pixels.shape[:2]
+        view = working_shape(size, options.working_size or self.working_size)
+        _, page = _look(shrink(pixels, *view), size, "The picture", options)
+        (chroma,) = self._run([page], options)
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="tintype-join") as pool:
+            return opaque.with_alpha(join(pixels, chroma, pool))
+
+
+def _look(rgb: Float, size: tuple[int, int], name: str, options: Options) -> tuple[Tone, _Page]:
+    """Take a reduced picture (height, width, 3) in [0, 1] as the network's view of a page.
+
+    Raises:
+        AlreadyColour: it is in colour, and recolouring was not asked for.
+    """
+    tone = classify_tone(rgb)
+    if tone == "colour" and not options.force:
+        raise AlreadyColour(f"{name} is already in colour; --force (force=True) recolours it.")
+    L = color.rgb_to_lab(rgb.astype(np.float64))[..., 0].astype(np.float32)
+    return tone, _Page(size, np.clip(L, 0, 100)[None, None])
+
+
+def _raise_cause(failure: Exception, name: str) -> None:
+    """Say why pixels ran out: libvips's errors mean a damaged picture, others are what they are."""
+    import pyvips
+
+    if isinstance(failure, pyvips.Error):
+        raise UnreadableImage(f"{name} is truncated or damaged.") from failure
+    raise failure
+
+
+def _file_of(name_or_path: str | Path) -> Path:
+    """The graph's file: a known name's weights, or the path itself."""
+    known = {record.name for record in zoo.list_models()}
+    if isinstance(name_or_path, str) and name_or_path in known:
+        return zoo.fetch(name_or_path)
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.suffix == ".onnx":
+        raise ModelNotFound(f"There is no file {path}.")
+    return zoo.fetch(str(name_or_path))  # says which names there are
+
+
+@lru_cache(maxsize=2)
+def _loaded(model: str) -> Colorizer:
+    return Colorizer.load(model)
+
+
+def colorize(picture: Given, options: Options = _DEFAULTS) -> Given:
+    """Give a picture its colours with the model that the options name, on the best device.
+
+    The model stays loaded for the next call. Arguments, result and errors are those of
+    :meth:`Colorizer.load` and :meth:`Colorizer.colorize`.
+    """
+    return _loaded(options.model).colorize(picture, options)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import grey_pixels
+from tintype import color
+from tintype.engine import Colorizer
+from tintype.engine.arrays import shrink
+from tintype.errors import UnreadableImage, UsageError
+
+
+@pytest.fixture(scope="module")
+def colorizer(tiny_model: Path) -> Colorizer:
+    return Colorizer.load(tiny_model, device="cpu")
+
+
+def lab_of(rgb: np.ndarray) -> np.ndarray:
+    top = np.iinfo(rgb.dtype).max if rgb.dtype.kind == "u" else 1
+    return color.rgb_to_lab(rgb[..., :3] / np.float64(top))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize(("channels", "out"), [((), 3), ((1,), 3), ((2,), 4), ((3,), 3), ((4,), 4)])
+def test_arrays(colorizer: Colorizer, dtype: type, channels: tuple[int, ...], out: int) -> None:
+    top = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    grey = grey_pixels(50, 70) / 255 * top
+    picture = (np.repeat(grey[..., None], channels[0], -1) if channels else grey).astype(dtype)
+    result = colorizer.colorize(picture)
+    assert (result.shape, result.dtype) == ((50, 70, out), dtype)
+    lab, own = lab_of(result), lab_of(np.repeat(picture.reshape(50, 70, -1)[..., :1], 3, -1))
+    assert np.abs(lab[..., 0] - own[..., 0]).max() < 0.3
+    assert np.hypot(lab[..., 1], lab[..., 2]).mean() > 5
+    if out == 4:
+        np.testing.assert_array_equal(result[..., 3], picture[..., -1])
+
+
+@pytest.mark.parametrize(
+    ("picture", "says"),
+    [
+        (np.zeros((4, 4, 5), np.uint8), "height, width"),
+        (np.zeros((0, 4), np.uint8), "height, width"),
+        (np.zeros(4, np.uint8), "height, width"),
+        (np.zeros((4, 4), np.int32), "uint8, uint16 or float, not int32"),
+        (np.full((4, 4), np.nan), "finite"),
+        (np.full((4, 4), np.inf), "finite"),
+        (np.full((4, 4), 1.5), r"\[0, 1\]"),
+        ("nothing", "no such|cannot|not"),
+    ],
+)
+def test_pictures_that_are_none(colorizer: Colorizer, picture: object, says: str) -> None:
+    with pytest.raises((UsageError, UnreadableImage), match=says):
+        colorizer.colorize(picture)  # type: ignore[type-var]
+
+
+def test_another_kind_of_object(colorizer: Colorizer) -> None:
+    with pytest.raises(UsageError, match="not <class 'list'>"):
+        colorizer.colorize([1, 2])  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("L", "RGB"),
+        ("LA", "RGBA"),
+        ("RGB", "RGB"),
+        ("RGBA", "RGBA"),
+        ("P", "RGB"),
+        ("1", "RGB"),
+        ("I;16", "RGB"),
+        ("I", "RGB"),
+        ("CMYK", "RGB"),
+    ],
+)
+def test_pil_pictures(colorizer: Colorizer, mode: str, expected: str) -> None:
+    grey = grey_pixels(40, 60)
+    if mode.startswith("I"):
+        wide = grey.astype(np.uint16) * 257
+        picture = Image.fromarray(wide if mode == "I;16" else wide.astype(np.int32))
+    else:
+        picture = Image.fromarray(grey).convert(mode)
+    result = colorizer.colorize(picture)
+    assert (result.mode, result.size) == (expected, (60, 40))
+    back = np.asarray(picture.convert("RGB")) if not mode.startswith("I") else grey[..., None]
+    own = lab_of(np.broadcast_to(back, (40, 60, 3)))[..., 0]
+    assert np.abs(lab_of(np.asarray(result))[..., 0] - own).max() < 0.45
+
+
+def test_pil_orientation_is_applied_once(colorizer: Colorizer) -> None:
+    picture = Image.fromarray(grey_pixels(40, 60))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a title"
+    picture.info["exif"] = exif.tobytes()
+    picture.getexif().load(exif.tobytes())
+    result = colorizer.colorize(picture)
+    assert result.size == (40, 60)
+    upright = np.rot90(grey_pixels(40, 60), -1)
+    np.testing.assert_allclose(
+        lab_of(np.asarray(result))[..., 0],
+        lab_of(np.repeat(upright[..., None], 3, -1))[..., 0],
+        atol=0.3,
+    )
+    assert 0x0112 not in result.getexif()
+    assert Image.open(_saved(result)).getexif().get(0x010E) == "a title"
+
+
+def _saved(picture: Image.Image) -> io.BytesIO:
+    file = io.BytesIO()
+    picture.save(file, "png", exif=picture.info.get("exif", b""))
+    return file
+
+
+def test_pil_pictures_of_unknown_range(colorizer: Colorizer) -> None:
+    with pytest.raises(UsageError, match="mode F"):
+        colorizer.colorize(Image.fromarray(np.ones((4, 4), np.float32)))
+    with pytest.raises(UsageError, match="mode I"):
+        colorizer.colorize(Image.fromarray(np.full((4, 4), 70_000, np.int32)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_shrinking_averages_and_repeats_grey(dtype: type) -> None:
+    top = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    board = (np.indices((64, 96)).sum(axis=0) % 2 * top).astype(dtype)[..., None]
+    small = shrink(board, 16, 24)
+    assert (small.shape, small.dtype) == ((16, 24, 3), np.float32)
+    np.testing.assert_allclose(small, 0.5, atol=0.01)
+    exact = shrink(board, 64, 96)
+    np.testing.assert_array_equal(exact[..., 1], board[..., 0] / np.float32(top))
