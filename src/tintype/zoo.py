@@ -40,7 +40,7 @@ class Weights:
     size_bytes: int
     """Of the .onnx file."""
     licence: str
-    """SPDX identifier of the weights' licence."""
+    """Of the weights: SPDX identifier, and what limits it."""
     summary: str
     """One line: what it is good at."""
     paper: str
@@ -69,7 +69,7 @@ _RECORDS: tuple[Weights, ...] = (
         version="1",
         sha256="0" * 64,
         size_bytes=0,
-        licence="Apache-2.0",
+        licence="Apache-2.0, trained on research data: see LICENSE-WEIGHTS.md",
         summary="The default: everyday photographs, people and scenery; small and fast.",
         paper="",
         file="tintype-1.onnx",

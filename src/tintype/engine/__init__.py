@@ -33,9 +33,9 @@ from tintype.images import (
     read_image,
     write_image,
 )
+from tintype.images.tone import Tone
 from tintype.options import Hint, Options, Report
 from tintype.runtime import Float, Prediction, Session, available_cores
-from tintype.tone import Tone
 
 if TYPE_CHECKING:
     import pyvips

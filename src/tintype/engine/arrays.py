@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tintype.engine.join import Pixels
 from tintype.errors import UsageError
-from tintype.resampling import resampled
+from tintype.images.resampling import resampled
 
 if TYPE_CHECKING:
     from PIL.Image import Image
