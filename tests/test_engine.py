@@ -37,6 +37,12 @@ def guided(tiny_guided_model: Path) -> Colorizer:
     return Colorizer.load(tiny_guided_model, device="cpu")
 
 
+@pytest.fixture(params=[0, engine._AT_ONCE_PIXELS], ids=["streamed", "at once"])
+def joining(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways in which files are joined: as a stream, and in memory when they are small."""
+    monkeypatch.setattr(engine, "_AT_ONCE_PIXELS", request.param)
+
+
 def lab_of(rgb: np.ndarray) -> np.ndarray:
     top = np.iinfo(rgb.dtype).max if rgb.dtype.kind == "u" else 1
     return color.rgb_to_lab(rgb[..., :3] / np.float64(top))
@@ -74,6 +80,7 @@ def test_models_that_are_not_there(tmp_path: Path) -> None:
 # The kinds of picture
 
 
+@pytest.mark.usefixtures("joining")
 def test_paths_and_bytes(colorizer: Colorizer, write_grey: GreyWriter, tmp_path: Path) -> None:
     source = write_grey(tmp_path / "old.png", 50, 70)
     target = colorizer.colorize(source)
@@ -107,6 +114,7 @@ def test_the_report(colorizer: Colorizer, write_grey: GreyWriter, tmp_path: Path
     assert 0 < report.seconds < 60
 
 
+@pytest.mark.usefixtures("joining")
 def test_lightness_survives_the_whole_way(colorizer: Colorizer, tmp_path: Path) -> None:
     grey = (grey_pixels(300, 200).astype(np.uint16) * 257) + 77
     source = tmp_path / "scan.tif"
@@ -287,6 +295,7 @@ def test_one_colorizer_in_several_threads(colorizer: Colorizer, tmp_path: Path) 
         np.testing.assert_array_equal(one, np.asarray(Image.open(path)))
 
 
+@pytest.mark.usefixtures("joining")
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
 def test_a_truncated_file_leaves_nothing(colorizer: Colorizer, tmp_path: Path, suffix: str) -> None:
     whole = tmp_path / f"whole{suffix}"
@@ -298,6 +307,7 @@ def test_a_truncated_file_leaves_nothing(colorizer: Colorizer, tmp_path: Path, s
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"cut{suffix}", f"whole{suffix}"]
 
 
+@pytest.mark.usefixtures("joining")
 def test_damage_that_shows_only_while_writing(
     colorizer: Colorizer, write_grey: GreyWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,6 +332,7 @@ def test_damage_that_shows_only_while_writing(
     assert not (tmp_path / "new.png").exists()
 
 
+@pytest.mark.usefixtures("joining")
 def test_a_fault_while_joining_is_not_blamed_on_the_file(
     colorizer: Colorizer, write_grey: GreyWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,6 +340,7 @@ def test_a_fault_while_joining_is_not_blamed_on_the_file(
         raise MemoryError
 
     monkeypatch.setattr("tintype.engine.stream.join_rows", no_memory)
+    monkeypatch.setattr(sys.modules["tintype.engine.join"], "join_rows", no_memory)
     source = write_grey(tmp_path / "old.png", 400, 500)
     with pytest.raises(MemoryError):
         colorizer.colorize_file(source, tmp_path / "new.png")

@@ -70,7 +70,8 @@ def share_cores(tasks: int, jobs: int | None = None) -> tuple[int, int]:
     """How many pictures to work on at a time, and how many threads the network gets for each.
 
     One core per picture wastes none: the network scales no better over the cores of one picture
-    than over pictures, and reading and writing fill the gaps.
+    than over pictures. One picture more than there are cores fills the gaps of reading and writing
+    (benchmarks/folder.py).
 
     Args:
         tasks: how many pictures there are.
@@ -80,7 +81,7 @@ def share_cores(tasks: int, jobs: int | None = None) -> tuple[int, int]:
         ``(jobs, threads)``, both at least 1.
     """
     cores = available_cores()
-    jobs = max(1, min(jobs or cores, tasks))
+    jobs = max(1, min(jobs or cores + 1, tasks))
     return jobs, max(1, cores // jobs)
 
 

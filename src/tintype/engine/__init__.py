@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,6 +47,7 @@ Given = TypeVar("Given", "Image", NDArray[np.generic], bytes, str, Path)
 
 _TONED_NOTE = "The picture was toned; its lightness was taken and the tone dropped."
 _DEFAULT_WORKING_SIZE = 256
+_AT_ONCE_PIXELS = 4_000_000  # pages up to this size are joined in memory
 _DEFAULTS = Options()
 
 
@@ -271,16 +272,35 @@ class Colorizer:
             UnreadableImage: the picture turns out to be damaged.
         """
         with ThreadPoolExecutor(self._threads, thread_name_prefix="tintype-join") as pool:
-            pages = [
-                JoinedImage(picture.pixels(number), chroma, pool, self._threads)
-                for number, chroma in enumerate(chromas)
-            ]
+            streams: list[JoinedImage] = []
+            pages: list[pyvips.Image] = []
+            for number, chroma in enumerate(chromas):
+                pixels = picture.pixels(number)
+                if pixels.width * pixels.height <= _AT_ONCE_PIXELS:
+                    pages.append(self._joined_at_once(pixels, chroma, pool, picture.name))
+                    continue
+                streams.append(JoinedImage(pixels, chroma, pool, self._threads))
+                pages.append(streams[-1].image)
             try:
-                yield [page.image for page in pages]
+                yield pages
             finally:
-                failures = [page.close() for page in pages]
+                failures = [stream.close() for stream in streams]
                 for failure in filter(None, failures):
                     _raise_cause(failure, picture.name)
+
+    def _joined_at_once(
+        self, pixels: pyvips.Image, chroma: Chroma, pool: Executor, name: str
+    ) -> pyvips.Image:
+        """A small page joined in memory, which costs less than streaming it."""
+        import pyvips
+
+        try:
+            grey = pixels.numpy().reshape(*chroma.size, pixels.bands)
+        except pyvips.Error as error:
+            raise UnreadableImage(f"{name} is truncated or damaged.") from error
+        joined = join(grey, chroma, pool if self._threads > 1 else None)
+        kind = "rgb16" if joined.dtype == np.uint16 else "srgb"
+        return pyvips.Image.new_from_array(joined, interpretation=kind)
 
     def _colorize_array(self, opaque: Opaque, options: Options) -> Pixels:
         pixels = opaque.pixels

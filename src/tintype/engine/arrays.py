@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tintype.engine.join import Pixels
 from tintype.errors import UsageError
-from tintype.images.resampling import resampled
+from tintype.images.resampling import grey_as_rgb, resampled
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -120,9 +120,8 @@ def shrink(pixels: Pixels, height: int, width: int) -> NDArray[np.float32]:
     if boxes != [1, 1]:
         image = pyvips.Image.new_from_array(own).shrink(boxes[1], boxes[0], ceil=True)
         own = image.numpy().reshape(image.height, image.width, image.bands)
-    rgb = own.astype(np.float32) / np.float32(top)
-    rgb = np.repeat(rgb, 3, axis=2) if rgb.shape[2] == 1 else rgb
-    if pixels.shape[:2] == (height, width):
-        return rgb
-    extent = (pixels.shape[0] / boxes[0], pixels.shape[1] / boxes[1])
-    return resampled(rgb, (height, width), extent)
+    own = own.astype(np.float32) / np.float32(top)
+    if pixels.shape[:2] != (height, width):
+        extent = (pixels.shape[0] / boxes[0], pixels.shape[1] / boxes[1])
+        own = resampled(own, (height, width), extent)
+    return grey_as_rgb(own)

@@ -27,7 +27,7 @@ from tintype.images import containers, headers, reading
 from tintype.images.headers import Encoding, Page
 from tintype.images.metadata import Metadata
 from tintype.images.reading import Format, reason_of, unreadable
-from tintype.images.resampling import resampled
+from tintype.images.resampling import grey_as_rgb, resampled
 from tintype.images.tone import Tone, classify_tone
 from tintype.images.writing import Order, Sheet, encode
 from tintype.images.xmp import is_marked, updated_xmp
@@ -178,7 +178,7 @@ class Picture:
         header = self.pages[page]
         with unreadable(self.name):
             if (height, width) == header.size:
-                return _as_rgb(self.pixels(page))
+                return grey_as_rgb(_as_floats(self.pixels(page)))
             opened = reading.Opened(self.source, self.format)
             # Both leave at least twice the size asked for to the better filter.
             shrink = opened.shrink_for(header.size, height, width)
@@ -189,7 +189,7 @@ class Picture:
             reduced = raw[: reading.colour_bands(raw)].shrink(across, down, ceil=True)
             image = reading.to_srgb(reduced, header.encoding.bits).copy_memory().autorot()
             extent = (header.size[0] / (shrink * boxes[0]), header.size[1] / (shrink * boxes[1]))
-            return resampled(_as_rgb(image), (height, width), extent)
+            return grey_as_rgb(resampled(_as_floats(image), (height, width), extent))
 
     def _raw(self, page: int) -> pyvips.Image:
         # A mirrored page can still be read from top to bottom; a turned one cannot.
@@ -197,10 +197,10 @@ class Picture:
         return reading.Opened(self.source, self.format).raw(page, once=once)
 
 
-def _as_rgb(image: pyvips.Image) -> NDArray[np.float32]:
+def _as_floats(image: pyvips.Image) -> NDArray[np.float32]:
+    """(height, width, 1 or 3) in [0, 1]."""
     pixels = image.numpy().reshape(image.height, image.width, image.bands)
-    rgb = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    return np.repeat(rgb, 3, axis=2) if rgb.shape[2] == 1 else rgb
+    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
 
 
 def read_image(

@@ -25,8 +25,14 @@ def resampled(
     """
     rows = _weights(pixels.shape[0], size[0], extent[0])
     columns = _weights(pixels.shape[1], size[1], extent[1])
-    lines = np.tensordot(columns, pixels, axes=(1, 1))  # (width, old height, channels)
-    return np.ascontiguousarray(np.tensordot(rows, lines, axes=(1, 1)), np.float32)
+    height, width, channels = pixels.shape
+    lines = (rows @ pixels.reshape(height, width * channels)).reshape(-1, width, channels)
+    return np.stack([lines[..., c] @ columns.T for c in range(channels)], axis=-1)
+
+
+def grey_as_rgb(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(height, width, 1 or 3) as (height, width, 3): grey is R = G = B."""
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
 def _weights(old: int, new: int, extent: float) -> NDArray[np.float32]:
