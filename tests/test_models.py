@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from tintype.errors import ModelNotFound, TrainingError  # noqa: E402
 from tintype.models import ARCHITECTURES, build  # noqa: E402
 from tintype.models.blocks import GREY_CENTRE, IMAGENET_MEAN, IMAGENET_STD, ResNet18Trunk  # noqa: E402
+from tintype.models.tintype import Heads  # noqa: E402
 
 ENCODER = (
     Path(__file__).parents[2] / "shared/data/encoders/resnet18_conv1_layer1-3_bnfolded_fp16.npz"
@@ -27,6 +28,23 @@ def test_networks_keep_the_contract(name: str) -> None:
     assert ab.shape == (2, 2, 64 // model.ab_stride, 96 // model.ab_stride)
     assert ab.dtype == torch.float32
     assert torch.isfinite(ab).all()
+
+
+def test_calm_takes_the_rebalancing_back() -> None:
+    options = {"decoder_widths": (16, 16, 16), "context_width": 16, "bins_share": 1.0}
+    calm, vivid = (
+        build("tintype", options | {"calm": value, "temperature": 1.0}).eval()
+        for value in (1.0, 0.0)
+    )
+    weights = torch.linspace(0.2, 5, 313)
+    probs = torch.softmax(torch.randn(1, 313, 2, 2, generator=torch.manual_seed(0)), 1)
+    trained = probs * weights[:, None, None]  # what weighted classes learn, but for the scale
+    heads = Heads(torch.zeros(1, 2, 2, 2), torch.log(trained))
+    calm.log_weights.copy_(torch.log(weights))
+    vivid.log_weights.copy_(torch.log(weights))
+    mean = (probs.movedim(1, -1) @ calm.centres).movedim(-1, 1)
+    assert torch.allclose(calm.mix(heads), mean, atol=1e-3)
+    assert not torch.allclose(vivid.mix(heads), mean, atol=1e-1)
 
 
 def test_unknown_networks_are_named() -> None:

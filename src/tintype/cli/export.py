@@ -38,6 +38,11 @@ from tintype.errors import MissingExtra
     type=click.FloatRange(0, 10, min_open=True),
     help="Of the annealed mean of the bins head. [default: as trained]",
 )
+@click.option(
+    "--calm",
+    type=click.FloatRange(0, 1),
+    help="How much of the rebalancing the bins head takes back. [default: as trained]",
+)
 def export(
     checkpoint: Path,
     output: Path,
@@ -46,6 +51,7 @@ def export(
     working_size: int,
     bins_share: float | None,
     temperature: float | None,
+    calm: float | None,
 ) -> None:
     """Export CHECKPOINT (a run's checkpoint.safetensors) to ONNX and check it against torch."""
     try:
@@ -54,7 +60,11 @@ def export(
     except ModuleNotFoundError as error:
         raise MissingExtra("Exporting", "train") from error
 
-    chosen: dict[str, object] = {"bins_share": bins_share, "temperature": temperature}
+    chosen: dict[str, object] = {
+        "bins_share": bins_share,
+        "temperature": temperature,
+        "calm": calm,
+    }
     model, seen = load_trained(checkpoint, {k: v for k, v in chosen.items() if v is not None})
     done = exporting.export(model, output, name or output.stem, model_version, working_size)
     click.echo(f"{done.path}: {done.size_bytes / 1e6:.1f} MB, {seen} pictures seen", err=True)

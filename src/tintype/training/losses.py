@@ -35,7 +35,9 @@ class SoftCrossEntropy(nn.Module):
         line = np.arange(-_REACH, _REACH, dtype=np.float64)
         lattice = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
         index, weight = soft_encode(lattice, in_gamut_centres())
-        class_weight = rebalancing_weights(prior, rebalancing)[index[:, 0]]
+        weights = rebalancing_weights(prior, rebalancing)
+        self.log_weights = torch.from_numpy(np.log(weights))
+        class_weight = weights[index[:, 0]]
         self.index: Tensor
         self.weight: Tensor
         self.register_buffer("index", torch.from_numpy(index))

@@ -57,8 +57,9 @@ def train(recipe: Recipe, data: Path, run: Path) -> Iterator[Progress]:
     }
 
     model = _new_model(recipe, data).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(model).eval()
     task = BinsAndRegression(recipe.loss, recipe.film, cache, device)
+    model.log_weights.copy_(task.cross_entropy.log_weights)
+    average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(
         model.parameter_groups(recipe.optimizer.rate, recipe.optimizer.trunk_rate),
         weight_decay=recipe.optimizer.weight_decay,

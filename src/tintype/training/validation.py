@@ -14,7 +14,7 @@ from torch.nn import functional
 from tintype.bins import TEMPERATURE, annealed_mean
 from tintype.color import lab_to_rgb, rgb_to_lab
 from tintype.evaluation.metrics import colourfulness, psnr
-from tintype.models.tintype import Tintype
+from tintype.models.tintype import Heads, Tintype
 
 
 @torch.no_grad()
@@ -39,12 +39,11 @@ def score(
         L = rgb_to_lab(rgb, axis=1)[:, :1]
         with torch.autocast(device.type, torch.bfloat16):
             heads = model(L.contiguous(memory_format=torch.channels_last))
-        vivid = annealed_mean(heads.logits.float(), model.centres, TEMPERATURE)
-        soft = annealed_mean(heads.logits.float(), model.centres, model.config.temperature)
-        share = model.config.bins_share
-        mixed = (1 - share) * heads.ab.float() + share * soft
+        heads = Heads(heads.ab.float(), heads.logits.float())
+        vivid = annealed_mean(heads.logits, model.centres, TEMPERATURE)
         greys = _join(L, torch.zeros_like(vivid))
-        for name, ab in (("regression", heads.ab.float()), ("classes", vivid), ("mixed", mixed)):
+        predictions = {"regression": heads.ab, "classes": vivid, "mixed": model.mix(heads)}
+        for name, ab in predictions.items():
             for result, grey, true in zip(_join(L, ab), greys, truth, strict=True):
                 gain = psnr(result, true) - psnr(grey, true)
                 sums.setdefault(f"{name}_gain_db", []).append(gain)
