@@ -67,8 +67,8 @@ _RECORDS: tuple[Weights, ...] = (
     Weights(
         name="tintype",
         version="1",
-        sha256="0" * 64,
-        size_bytes=0,
+        sha256="ad92674c48d1643f1076933a1b5788b8ca5fcd70e4b31bc4a282856f5fcb1466",
+        size_bytes=20_308_036,
         licence="Apache-2.0, trained on research data: see LICENSE-WEIGHTS.md",
         summary="The default: everyday photographs, people and scenery; small and fast.",
         paper="",
