@@ -170,3 +170,50 @@ def test_reader_of_the_list_may_leave_early(
         assert process.stderr.read() == b""
     assert process.returncode == 1
     assert not [path for path in here.iterdir() if path.suffix != ".png"][1:]
+
+
+def shell(tiny_model: Path, line: str) -> subprocess.CompletedProcess[bytes]:
+    """A line of sh in which $T is ``tintype colorize`` with the tiny model."""
+    command = " ".join([*TINTYPE, "colorize", "--model", str(tiny_model)])
+    return subprocess.run(
+        ["sh", "-c", line],
+        env={**os.environ, "T": command, "PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_result_cut_short_on_standard_output_is_no_success(
+    here: Path, tiny_model: Path, write_grey: GreyWriter
+) -> None:
+    write_grey(here / "a.png", 200, 300)
+    done = shell(tiny_model, "ulimit -f 8; $T a.png -o - >out.png")
+    assert done.returncode != 0
+    assert (here / "out.png").stat().st_size <= 8 * 1024
+    whole = shell(tiny_model, "$T a.png -o - >whole.png")
+    assert whole.returncode == 0
+    with Image.open(here / "whole.png") as picture:
+        assert picture.size == (300, 200)
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("$T a.png -o - >&-", 2),
+        ("$T - <&-", 2),
+        ("$T ''", 2),
+        ("$T a.png -o ''", 2),
+        ("$T a.png -o - >/dev/full", 1),
+        ("$T a.png --overwrite >&-", 0),
+    ],
+)
+def test_closed_and_full_streams_give_one_sentence(
+    here: Path, tiny_model: Path, write_grey: GreyWriter, line: str, status: int
+) -> None:
+    write_grey(here / "a.png")
+    done = shell(tiny_model, line)
+    assert done.returncode == status
+    assert b"unexpected" not in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.count(b"\n") == (1 if status else 0)

@@ -85,8 +85,13 @@ def test_paths_and_bytes(colorizer: Colorizer, write_grey: GreyWriter, tmp_path:
     source = write_grey(tmp_path / "old.png", 50, 70)
     target = colorizer.colorize(source)
     assert target == tmp_path / "old-color.png"
-    assert colorizer.colorize(str(source)) == str(target)
     from_file = np.asarray(Image.open(target))
+    with pytest.raises(UnwritableImage, match=r"old-color\.png exists"):
+        colorizer.colorize(source)
+    target.unlink()
+    assert colorizer.colorize(str(source)) == str(target)
+    with pytest.raises(UnreadableImage, match="not a file"):
+        colorizer.colorize(Path())
     result = colorizer.colorize(source.read_bytes())
     assert result.startswith(b"\x89PNG")
     np.testing.assert_array_equal(pyvips.Image.new_from_buffer(result, "").numpy(), from_file)

@@ -166,6 +166,21 @@ def test_interrupted_training_resumes_exactly(root: Path, recipe: Recipe) -> Non
     assert len(rows) == 3
 
 
+def test_a_run_can_start_from_another(root: Path, recipe: Recipe) -> None:
+    first = run(recipe, root, "first") / "checkpoint.safetensors"
+    still = dataclasses.replace(recipe, optimizer=Optimizer(rate=1e-12, trunk_rate=1e-12))
+    for _ in trainer.train(still, root, root / "second", first):
+        pass
+    old, _ = load_trained(first)
+    new, seen = load_trained(root / "second" / "checkpoint.safetensors")
+    assert seen == 16
+    for name, value in old.named_parameters():
+        assert torch.allclose(new.get_parameter(name), value, atol=1e-4)
+    (root / "rubbish").write_bytes(b"rubbish")
+    with pytest.raises(TrainingError, match="no readable checkpoint"):
+        list(trainer.train(recipe, root, root / "third", root / "rubbish"))
+
+
 def test_training_learns_colours(root: Path, recipe: Recipe) -> None:
     longer = dataclasses.replace(
         recipe,

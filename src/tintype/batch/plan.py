@@ -98,6 +98,8 @@ def make_plan(
         UsageError: two pictures would have the same result, a result would replace an original,
             or ``output`` does not fit the inputs.
     """
+    if "" in inputs or output == "":
+        raise UsageError("A file name is empty; the current folder is called '.'.")
     suffix_own = RESULT_SUFFIX if suffix is None else suffix
     _check_suffix(suffix_own)
     plan = Plan()

@@ -74,7 +74,8 @@ def main(args: Sequence[str] | None = None) -> int:
     with terminable():
         try:
             code = cli.main(args=args, prog_name="tintype", obj=face, standalone_mode=False)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # closed by the caller
+                sys.stdout.flush()
         except BaseException as error:  # the face is where every error ends
             return _end(error, face)
     return code if isinstance(code, int) else 0
@@ -111,4 +112,7 @@ def _verdict(error: BaseException, face: Face) -> tuple[str, int]:
             return "interrupted.", INTERRUPTED
         case Terminated():
             return "terminated.", TERMINATED
+        case OSError():
+            where = f"{error.filename}: " if error.filename else "standard output: "
+            return f"{where}{error.strerror or error}.", FAILED
     return face.unexpected(error), FAILED

@@ -73,6 +73,8 @@ def colorize(
     options = chosen_options(ctx)
     plan = _plan(inputs, output, suffix, overwrite)
     piped = bool(plan.tasks) and plan.tasks[0].target is None
+    if piped and sys.stdout is None:
+        raise UsageError("Standard output is closed; give the result a file with -o.")
     if piped and as_json:
         raise UsageError("--json needs standard output for itself; give the result a file with -o.")
     if piped and sys.stdout.isatty():
@@ -105,6 +107,8 @@ def _plan(inputs: Sequence[str], output: str | None, suffix: str | None, overwri
         return make_plan(inputs, output, suffix=suffix, overwrite=overwrite)
     if len(inputs) > 1:
         raise UsageError("Standard input (-) cannot be mixed with other inputs.")
+    if sys.stdin is None:
+        raise UsageError("A picture is expected on standard input, but that is closed.")
     if sys.stdin.isatty():
         raise UsageError("A picture is expected on standard input, but that is a terminal.")
     return plan_for_pipe(sys.stdin.buffer.read(), output)
@@ -127,7 +131,14 @@ def _work(tasks: Sequence[Task], tally: Tally, options: Options, means: _Means) 
         tally.line = bar.line
         for outcome in outcomes:
             if outcome.data is not None:
-                sys.stdout.buffer.write(outcome.data)
+                _write_all(outcome.data)
             tally.add(outcome)
             bar.advance(tally.counts["done"], tally.counts["failed"])
     return stop.status
+
+
+def _write_all(data: bytes) -> None:
+    """Write to stdout; without a buffer (PYTHONUNBUFFERED) one call may take only a part."""
+    left = memoryview(data)
+    while left:
+        left = left[sys.stdout.buffer.write(left) :]

@@ -204,6 +204,7 @@ def _save(sheet: Image.Image, target: Path) -> None:
             sheet.save(stream, _KINDS[target.suffix.lower()], quality=92)
         beside.replace(target)
     except (OSError, ValueError) as error:
-        raise UnwritableImage(f"{target} cannot be written: {error}.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UnwritableImage(f"{target} cannot be written: {reason}.") from error
     finally:
         beside.unlink(missing_ok=True)

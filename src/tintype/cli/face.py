@@ -18,6 +18,8 @@ import click
 Command = TypeVar("Command", bound=Callable[..., object])
 _Handler = Callable[[int, FrameType | None], None]
 
+# Windows has no SIGHUP.
+_ENDING = [signal.Signals[n] for n in ("SIGTERM", "SIGHUP") if n in signal.Signals.__members__]
 _UNSAFE = ("Cc", "Cs", "Zl", "Zp")
 
 
@@ -113,12 +115,12 @@ class Stop:
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM end the command through its own clean-up."""
+    """Let SIGTERM, and a terminal that closes, end the command through its own clean-up."""
 
     def end(_: int, __: FrameType | None) -> None:
         raise Terminated
 
-    with _handling([signal.SIGTERM], end):
+    with _handling(_ENDING, end):
         yield
 
 
@@ -141,7 +143,7 @@ def stoppable(leave: Callable[[], None]) -> Iterator[Stop]:
         with contextlib.suppress(OSError):
             os.write(2, b"\ntintype: finishing the pictures in work; once more leaves at once.\n")
 
-    with _handling([signal.SIGINT, signal.SIGTERM], end):
+    with _handling([signal.SIGINT, *_ENDING], end):
         yield stop
 
 

@@ -22,7 +22,12 @@ from tintype.errors import MissingExtra
     type=click.Path(path_type=Path),
     help="Folder of checkpoints and curves; the same folder resumes. [default: runs/RECIPE]",
 )
-def train(recipe: Path, data: Path, run: Path | None) -> None:
+@click.option(
+    "--start",
+    type=click.Path(path_type=Path),
+    help="Checkpoint of another run of the same network to start from.",
+)
+def train(recipe: Path, data: Path, run: Path | None, start: Path | None) -> None:
     """Train the network of RECIPE; interrupted runs resume when called again."""
     try:
         from tintype.training.config import load_recipe
@@ -42,6 +47,6 @@ def train(recipe: Path, data: Path, run: Path | None) -> None:
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("starting", total=parsed.pictures)
-        for progress in run_training(parsed, data, folder):
+        for progress in run_training(parsed, data, folder, start):
             bar.update(task, completed=progress.done, description=progress.stage)
     click.echo(folder / "checkpoint.safetensors")

@@ -6,6 +6,7 @@ picture's own lightness while it streams from the file that is read to the file 
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +26,13 @@ from tintype.engine.chroma import Chroma
 from tintype.engine.join import Pixels, join
 from tintype.engine.stream import JoinedImage
 from tintype.engine.view import draw_hints, pad, working_shape
-from tintype.errors import AlreadyColour, ModelNotFound, UnreadableImage, UsageError
+from tintype.errors import (
+    AlreadyColour,
+    ModelNotFound,
+    UnreadableImage,
+    UnwritableImage,
+    UsageError,
+)
 from tintype.images import (
     Picture,
     classify_tone,
@@ -136,11 +143,15 @@ class Colorizer:
                 none or outside the picture; too little memory for the working size.
             AlreadyColour: the picture is in colour and ``options.force`` is not set.
             UnreadableImage, MissingExtra: the file cannot be read.
-            UnwritableImage: the result cannot be written.
+            UnwritableImage: the result cannot be written, or ``NAME-color.EXT`` is there already.
         """
         if isinstance(picture, str | Path):
             source = Path(picture)
+            if not source.is_file():
+                raise UnreadableImage(f"{source} is not a file that can be read.")
             target = source.with_name(f"{source.stem}-color{source.suffix}")
+            if os.path.lexists(target):
+                raise UnwritableImage(f"{target} exists; colorize_file replaces a file by name.")
             self.colorize_file(source, target, options)
             return cast(Given, str(target) if isinstance(picture, str) else target)
         if isinstance(picture, bytes):

@@ -48,7 +48,10 @@ def unreadable(name: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise UnreadableImage(f"{name} cannot be read: {error.strerror or error}.") from error
-    except (pyvips.Error, ValueError, SyntaxError, struct.error, RuntimeError, EOFError) as error:
+    except pyvips.Error as error:
+        # libvips keeps one message for the whole process: what it says may be of another picture.
+        raise UnreadableImage(f"{name} cannot be read: it is truncated or damaged.") from error
+    except (ValueError, SyntaxError, struct.error, RuntimeError, EOFError) as error:
         raise UnreadableImage(f"{name} cannot be read: {reason_of(error)}.") from error
 
 

@@ -77,6 +77,18 @@ def load_checkpoint(
     return int(metadata["step"]), int(metadata["seen"])
 
 
+def load_average(path: Path, model: nn.Module) -> None:
+    """Give a network the averaged weights of a run.
+
+    Raises:
+        TrainingError: when the file is broken or holds another network.
+    """
+    try:
+        model.load_state_dict(_part(_read(path)[0], "average."))
+    except RuntimeError as error:
+        raise TrainingError(f"{path} holds another network: {error}") from error
+
+
 def load_trained(path: Path, options: dict[str, object] | None = None) -> tuple[Tintype, int]:
     """The averaged network of a checkpoint, ready to predict, and the pictures it has seen.
 

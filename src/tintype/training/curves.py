@@ -15,14 +15,14 @@ def draw_curves(run: Path) -> None:
     FigureCanvasAgg(figure)
     losses, gains, colours = figure.subplots(1, 3)
     log = _read(run / "log.csv")
-    seen = [float(row["pictures"]) for row in log]
+    seen = [float(row["pictures"]) / 1000 for row in log]
     for name in ("loss", "regression", "classes"):
         losses.plot(seen, _smooth([float(row[name]) for row in log]), label=name)
     losses.set_title("training loss (running mean)")
     rows = _read(run / "validation.csv")
     for which in sorted({row["set"] for row in rows}):
         mine = [row for row in rows if row["set"] == which]
-        seen = [float(row["pictures"]) for row in mine]
+        seen = [float(row["pictures"]) / 1000 for row in mine]
         for head in ("regression", "classes", "mixed"):
             label = f"{which}, {head}"
             gains.plot(seen, [float(row[f"{head}_gain_db"]) for row in mine], label=label)
@@ -30,7 +30,7 @@ def draw_curves(run: Path) -> None:
     gains.set_title("validation: PSNR over grey, dB")
     colours.set_title("validation: colourfulness, signed")
     for axes in (losses, gains, colours):
-        axes.set_xlabel("pictures seen")
+        axes.set_xlabel("thousand pictures seen")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7)
     figure.savefig(run / "curves.png", dpi=100)

@@ -17,7 +17,7 @@ from tintype.errors import TrainingError
 from tintype.models import build
 from tintype.models.tintype import Tintype
 from tintype.progress import Progress
-from tintype.training.checkpoints import load_checkpoint, save_checkpoint
+from tintype.training.checkpoints import load_average, load_checkpoint, save_checkpoint
 from tintype.training.config import Phase, Recipe
 from tintype.training.curves import draw_curves
 from tintype.training.datasets import draw_weights, open_cache, validation_pictures
@@ -27,7 +27,7 @@ from tintype.training.validation import score
 LOG_EVERY = 20
 
 
-def train(recipe: Recipe, data: Path, run: Path) -> Iterator[Progress]:
+def train(recipe: Recipe, data: Path, run: Path, start: Path | None = None) -> Iterator[Progress]:
     """Train one network; the same call goes on where an interrupted one stopped.
 
     The batch, the crops and every other random choice are functions of the seed and the step's
@@ -37,6 +37,7 @@ def train(recipe: Recipe, data: Path, run: Path) -> Iterator[Progress]:
         recipe: what to train.
         data: the data directory that the recipe's paths are relative to.
         run: folder for ``checkpoint.safetensors``, ``log.csv``, ``validation.csv``, ``curves.png``.
+        start: checkpoint of another run of the same network whose averaged weights to start from.
 
     Yields:
         Pictures seen, of how many, and the stage with its loss.
@@ -56,7 +57,7 @@ def train(recipe: Recipe, data: Path, run: Path) -> Iterator[Progress]:
         for name, where in recipe.data.validation.items()
     }
 
-    model = _new_model(recipe, data).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = _new_model(recipe, data, start).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     task = BinsAndRegression(recipe.loss, recipe.film, cache, device)
     model.log_weights.copy_(task.cross_entropy.log_weights)
     average = copy.deepcopy(model).eval()
@@ -102,12 +103,14 @@ def train(recipe: Recipe, data: Path, run: Path) -> Iterator[Progress]:
             draw_curves(run)
 
 
-def _new_model(recipe: Recipe, data: Path) -> Tintype:
+def _new_model(recipe: Recipe, data: Path, start: Path | None) -> Tintype:
     try:
         model = build(recipe.architecture, recipe.options)
     except TypeError as error:
         raise TrainingError(f"The recipe's options do not fit: {error}") from error
-    if recipe.encoder is not None:
+    if start is not None:
+        load_average(start, model)
+    elif recipe.encoder is not None:
         model.trunk.load_encoder(data / recipe.encoder)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not name.startswith(recipe.freeze) if recipe.freeze else True)
