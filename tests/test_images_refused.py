@@ -139,10 +139,10 @@ def test_the_limit_of_pixels_is_a_parameter() -> None:
 
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "AVIF"])
-def test_animations_are_pointed_to_film(format: str) -> None:
+def test_animations_are_pointed_to_their_frames(format: str) -> None:
     frames = [Image.fromarray(np.roll(RGB, 5 * i, axis=1)) for i in range(4)]
     data = samples.pillow(frames[0], format, save_all=True, append_images=frames[1:])
-    with pytest.raises(UnreadableImage, match=r"moving (is an animation|is a GIF).*film"):
+    with pytest.raises(UnreadableImage, match=r"moving (is an animation|is a GIF).*frame"):
         read_image(data, name="moving")
 
 

@@ -271,7 +271,7 @@ class Colorizer:
         if not options.hints:
             return ()
         if not self.guided:
-            raise UsageError(f'The model "{self.name}" takes no colour hints; choose a guided one.')
+            raise UsageError(f'The model "{self.name}" takes no colour hints.')
         drawn = [draw_hints(options.hints, p.size, p.L.shape[2:]) for p in pages]
         return np.concatenate([ab for ab, _ in drawn]), np.concatenate([m for _, m in drawn])
 
