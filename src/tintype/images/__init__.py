@@ -245,7 +245,7 @@ def _kind(head: bytes, name: str) -> Format:
         raise UnreadableImage(f"{name} is not a picture that can be read: {_KNOWN} are.")
     if kind == "gif":
         raise UnreadableImage(
-            f"{name} is a GIF, which Tintype does not read; save it as PNG, an animation frame by frame."
+            f"{name} is a GIF; save it as PNG, an animation frame by frame."
         )
     if kind == "avif-sequence":
         raise UnreadableImage(headers.animation_message(name))

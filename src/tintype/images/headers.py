@@ -115,7 +115,7 @@ def _container_facts(opened: Opened, file: BinaryIO) -> tuple[containers.Header,
 
 def animation_message(name: str) -> str:
     """The sentence for moving pictures."""
-    return f"{name} is an animation; Tintype colorizes still pictures, so give it the frames one by one."
+    return f"{name} is an animation, not a photograph; give Tintype its frames one by one."
 
 
 def _check_size(height: int, width: int, name: str, max_pixels: int) -> None:
