@@ -244,9 +244,7 @@ def _kind(head: bytes, name: str) -> Format:
     if kind is None:
         raise UnreadableImage(f"{name} is not a picture that can be read: {_KNOWN} are.")
     if kind == "gif":
-        raise UnreadableImage(
-            f"{name} is a GIF; save it as PNG, an animation frame by frame."
-        )
+        raise UnreadableImage(f"{name} is a GIF; save it as PNG, an animation frame by frame.")
     if kind == "avif-sequence":
         raise UnreadableImage(headers.animation_message(name))
     return kind
