@@ -390,3 +390,13 @@ def test_format_of_knows_every_suffix_and_says_no_to_others() -> None:
     for name in ("a.gif", "a", "a.txt", ""):
         with pytest.raises(UnwritableImage):
             format_of(name)
+
+
+def test_long_names_in_any_script_can_be_written(tmp_path: Path) -> None:
+    source = tmp_path / ("画" * 80 + ".png")  # 244 of the 255 bytes that a name may have
+    pyvips.Image.black(8, 8).cast("uchar").write_to_file(str(tmp_path / "a.png"))
+    (tmp_path / "a.png").rename(source)
+    picture = read_image(source)
+    rgb = pyvips.Image.black(8, 8, bands=3).copy(interpretation="srgb")
+    write_image(picture, [rgb], source, mark=None)
+    assert [path.name for path in tmp_path.iterdir()] == [source.name]

@@ -28,7 +28,7 @@ from tintype.batch.manifest import (
     target_stamp,
 )
 from tintype.errors import AlreadyColour, TintypeError, UnreadableImage, UnwritableImage
-from tintype.images import read_image
+from tintype.images import part_prefix, read_image
 from tintype.runtime import available_cores
 from tintype.zoo import list_models
 
@@ -157,7 +157,7 @@ class Batch:
             if task.target is None:
                 continue
             # The name that images.write_image gives a file until it is whole.
-            unfinished = glob.escape(f".{task.target.name[:80]}.") + "*.part"
+            unfinished = glob.escape(part_prefix(task.target)) + "*.part"
             for path in task.target.parent.glob(unfinished):
                 path.unlink(missing_ok=True)
 

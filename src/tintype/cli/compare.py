@@ -198,13 +198,11 @@ def _save(sheet: Image.Image, target: Path) -> None:
     Raises:
         UnwritableImage: read-only folder, full disk, or a sheet larger than the format allows.
     """
-    beside = target.with_name(f".tintype-{os.getpid()}.part")
+    from tintype.images import atomic
+
     try:
-        with beside.open("wb") as stream:
+        with atomic(target) as stream:
             sheet.save(stream, _KINDS[target.suffix.lower()], quality=92)
-        beside.replace(target)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UnwritableImage(f"{target} cannot be written: {reason}.") from error
-    finally:
-        beside.unlink(missing_ok=True)

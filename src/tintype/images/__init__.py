@@ -282,7 +282,7 @@ def write_image(
         MissingExtra: a HEIC target, and the package for it is not installed.
     """
     order = Order(format_of(target), quality)
-    with _translated(picture, str(target)), _atomic(target) as file:
+    with _translated(picture, str(target)), atomic(target) as file:
         return _write(picture, pages, file, order, mark, str(target))
 
 
@@ -365,13 +365,23 @@ def _decode_all(picture: Picture) -> None:
             picture.pixels(page).avg()
 
 
+def part_prefix(target: Path) -> str:
+    """How the names of a target's unfinished files begin; short enough for any script."""
+    return f".{target.name[:40]}."
+
+
 @contextmanager
-def _atomic(target: Path) -> Iterator[BinaryIO]:
-    """A file beside the target that takes its place when all went well, and else disappears."""
+def atomic(target: Path) -> Iterator[BinaryIO]:
+    """A file beside the target that takes its place when all went well, and else disappears.
+
+    Raises:
+        UnwritableImage: the target is there and no regular file.
+        OSError: the file cannot be written.
+    """
     if target.exists() and not target.is_file():
         what = "a folder" if target.is_dir() else "not a regular file"
         raise UnwritableImage(f"{target} cannot be written: it is {what}.")
-    temporary = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.part")
+    temporary = target.with_name(f"{part_prefix(target)}{secrets.token_hex(6)}.part")
     try:
         with temporary.open("x+b") as file:
             yield file

@@ -18,9 +18,9 @@ from PIL import Image, UnidentifiedImageError
 
 from tintype.color import rgb_to_lab
 from tintype.errors import TrainingError
+from tintype.images import SUFFIXES
 from tintype.training.config import Data, Phase
 
-SUFFIXES = {".avif", ".webp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}
 DECODERS = 2
 
 
