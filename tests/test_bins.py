@@ -153,3 +153,16 @@ def test_palette_finds_the_colours_that_are_there() -> None:
     assert (palette == bins.rgb_palette(pixels, 4, seed=1)).all()
     with pytest.raises(UsageError, match="distinct"):
         bins.rgb_palette(np.ones((10, 3)), 2)
+
+
+def test_bin_of_colour_is_the_nearest_bin_of_every_srgb_colour() -> None:
+    levels = np.linspace(0, 1, 24)
+    rgb = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 3)
+    ab = rgb_to_lab(rgb)[:, 1:]
+    fast, searched = bins.bin_of_colour(ab), bins.nearest_bin(ab, CENTRES)
+    # Where two bins are equally near, rounding may make either the nearest.
+    same = fast == searched
+    distance = np.linalg.norm(ab[:, None] - CENTRES[np.stack([fast, searched], 1)], axis=-1)
+    assert same.mean() > 0.999
+    np.testing.assert_allclose(distance[:, 0], distance[:, 1], atol=1e-3)
+    assert bins.bin_of_colour(np.array([500.0, -500.0])).shape == ()

@@ -12,23 +12,30 @@ onnx = pytest.importorskip("onnx")
 
 from tintype import export as exporting  # noqa: E402
 from tintype.errors import TrainingError  # noqa: E402
-from tintype.export import PARITY_AB, Exported, export  # noqa: E402
-from tintype.models import ARCHITECTURES, build  # noqa: E402
+from tintype.export import PARITY_AB, Exported, export, fold_batch_norm  # noqa: E402
+from tintype.models import ARCHITECTURES, build, random_network  # noqa: E402
 from tintype.runtime import Session  # noqa: E402
 
-SMALL = {"tintype": {"context_width": 16, "decoder_widths": (24, 24, 24)}}
+SMALL = {
+    "tintype": {"context_width": 16, "decoder_widths": (24, 24, 24)},
+    "eccv16": {"width": 8},
+    "siggraph17": {"width": 8},
+}
+
+
+def hints(shape: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A few hints for L of a shape: ab and mask."""
+    n, _, height, width = shape
+    rng = np.random.default_rng(4)
+    mask = (rng.random((n, 1, height, width)) < 0.02).astype(np.float32)
+    return rng.uniform(-80, 80, (n, 2, height, width)).astype(np.float32) * mask, mask
 
 
 @pytest.fixture(scope="module", params=list(ARCHITECTURES))
 def exported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[torch.nn.Module, Exported]:
-    torch.manual_seed(0)
-    model = build(request.param, SMALL.get(request.param, {})).eval()
-    for module in model.modules():  # statistics as after training, so that folding is tested
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.3)
-            module.running_var.uniform_(0.5, 2)
+    model = random_network(request.param, options=SMALL[request.param])
     target = tmp_path_factory.mktemp("export") / "model.onnx"
     return model, export(model, target, "model", "7", 192)
 
@@ -47,10 +54,50 @@ def test_parity_on_other_sizes(exported: tuple[torch.nn.Module, Exported]) -> No
     model, result = exported
     assert result.parity_ab < PARITY_AB
     L = np.random.default_rng(3).uniform(0, 100, (2, 1, 96, 128)).astype(np.float32)
+    session = Session(result.path, device="cpu")
+    assert session.guided == model.guided
+    answers = []
+    for given in ((), hints(L.shape)) if model.guided else ((),):
+        with torch.no_grad():
+            ours = model.predict_ab(torch.from_numpy(L), *map(torch.from_numpy, given)).numpy()
+        assert np.abs(ours).max() > 1
+        answers.append(session.run(L, *given))
+        assert answers[-1].stride == model.ab_stride
+        assert np.abs(answers[-1].ab - ours).max() < PARITY_AB
+    if model.guided:
+        assert np.abs(answers[0].ab - answers[1].ab).max() > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["eccv16", "siggraph17"])
+def test_full_networks_with_random_weights_pass(name: str, tmp_path: Path) -> None:
+    result = export(random_network(name), tmp_path / "model.onnx", name, "random", 256)
+    session = Session(result.path, device="cpu")
+    L = np.random.default_rng(3).uniform(0, 100, (1, 1, 64, 96)).astype(np.float32)
+    for given in ((), hints(L.shape)) if session.guided else ((),):
+        prediction = session.run(L, *given)
+        assert prediction.ab.shape == (1, 2, 64 // prediction.stride, 96 // prediction.stride)
+
+
+def test_the_head_for_training_is_left_out(tmp_path: Path) -> None:
+    model = random_network("siggraph17", options=SMALL["siggraph17"])
+    result = export(model, tmp_path / "model.onnx", "model", "1", 256)
+    graph = onnx.load(result.path).graph
+    assert [output.name for output in graph.output] == ["ab"]
+    assert not any(529 in tensor.dims for tensor in graph.initializer)
+    # The decoder's tail is there once: three transposed convolutions in all.
+    assert [node.op_type for node in graph.node].count("ConvTranspose") == 3
+
+
+def test_normalisation_after_relu_is_not_folded() -> None:
+    model = random_network("eccv16", options=SMALL["eccv16"])
+    L = torch.rand(1, 1, 32, 32) * 100
     with torch.no_grad():
-        ours = model.predict_ab(torch.from_numpy(L)).numpy()
-    assert np.abs(ours).max() > 1
-    assert np.abs(Session(result.path, device="cpu").run(L).ab - ours).max() < PARITY_AB
+        before = model.predict_ab(L)
+        fold_batch_norm(model)
+        assert torch.equal(model.predict_ab(L), before)
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert len(norms) == 7
 
 
 def test_weights_are_stored_as_half_and_nothing_else_is_in_the_file(

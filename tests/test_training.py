@@ -191,7 +191,7 @@ def test_training_learns_colours(root: Path, recipe: Recipe) -> None:
     )
     folder = run(longer, root, "learns")
     last = (folder / "validation.csv").read_text().splitlines()[-1].split(",")
-    assert float(last[2]) > 2  # dB over grey, of the regression head
+    assert float(last[2]) > 1.5  # dB over grey, of the regression head
 
 
 def test_checkpoints_of_another_network_are_refused(root: Path, recipe: Recipe) -> None:

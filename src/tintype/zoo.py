@@ -49,6 +49,8 @@ class Weights:
     """Name of the file that the package ships, if it does."""
     url: str | None = None
     """Where the file is fetched from otherwise, https."""
+    seen: tuple[str, ...] = ()
+    """Families of pictures that its training or its encoder saw: a set of them is marked."""
 
     @property
     def path(self) -> Path:
@@ -66,13 +68,14 @@ class Weights:
 _RECORDS: tuple[Weights, ...] = (
     Weights(
         name="tintype",
-        version="1",
-        sha256="ad92674c48d1643f1076933a1b5788b8ca5fcd70e4b31bc4a282856f5fcb1466",
-        size_bytes=20_308_036,
+        version="2",
+        sha256="8d79f833488b63e7962c8072b52c43717d535a6af2c548b3fb97086ec61ce614",
+        size_bytes=20_308_016,
         licence="Apache-2.0, trained on research data: see LICENSE-WEIGHTS.md",
         summary="The default: everyday photographs, people and scenery; small and fast.",
         paper="",
-        file="tintype-1.onnx",
+        seen=("ImageNet", "COCO", "VOC", "SUN", "LFW"),
+        file="tintype-2.onnx",
     ),
 )
 

@@ -25,6 +25,8 @@ TERMINATED = 143
 COMMANDS = {
     "colorize": "Give black-and-white pictures their colour.",
     "compare": "Draw a contact sheet: grey, one result per model, the original.",
+    "evaluate": "Measure models on a set of colour photographs.",
+    "bench": "Measure speed and memory on this machine.",
     "models": "List, show, fetch and verify the networks.",
     "train": "Train a network from a recipe.",
     "export": "Turn a checkpoint into a graph that Tintype runs.",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+
+from tintype.progress import Progress as State
 
 Advance = Callable[[int, int], None]
 
@@ -84,3 +86,27 @@ def download_bar(name: str) -> Iterator[Advance]:
     ) as shown:
         task = shown.add_task("", total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def work_bar(states: Iterable[State]) -> None:
+    """Do long work to its end, its stage and how far it is on stderr when that is a terminal."""
+    if not sys.stderr.isatty():
+        for _ in states:
+            pass
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeftColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeLeftColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        task = shown.add_task("starting", total=1)
+        for state in states:
+            shown.update(
+                task, completed=state.done, total=state.total or 1, description=state.stage
+            )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tintype.cli.progress import work_bar
 from tintype.errors import MissingExtra
 
 
@@ -34,19 +35,7 @@ def train(recipe: Path, data: Path, run: Path | None, start: Path | None) -> Non
         from tintype.training.trainer import train as run_training
     except ModuleNotFoundError as error:
         raise MissingExtra("Training", "train") from error
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
     parsed = load_recipe(recipe)
     folder = run or Path("runs") / recipe.stem
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("starting", total=parsed.pictures)
-        for progress in run_training(parsed, data, folder, start):
-            bar.update(task, completed=progress.done, description=progress.stage)
+    work_bar(run_training(parsed, data, folder, start))
     click.echo(folder / "checkpoint.safetensors")

@@ -121,7 +121,7 @@ class Colorizer:
 
     @property
     def mark(self) -> str:
-        """What a result's metadata names as its maker: "Tintype 0.1.0 (tintype 1)"."""
+        """What a result's metadata names as its maker: "Tintype 0.1.0 (tintype 2)"."""
         return f"Tintype {__version__} ({self.name} {self.version})"
 
     def colorize(self, picture: Given, options: Options = _DEFAULTS) -> Given:

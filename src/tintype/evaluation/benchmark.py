@@ -1,110 +1,316 @@
-"""What a model scores on a set of colour photographs, through the public engine.
+"""What models score on a set of colour photographs, through the public engine.
 
-Protocol: the truth is squashed to size × size (bicubic), rounded to 8-bit sRGB; its own L goes
-through the engine at that working size; the result is 8-bit sRGB; all pixels count; figures are
-per picture, then averaged (the accuracy curve is averaged, then integrated).
+Pictures pass one after another; what belongs to the true one is computed once and shared by all
+models. Each picture is scored alone on one thread, so that neither the number of threads nor an
+interruption changes a figure.
 """
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from io import BytesIO
+import hashlib
+import io
+import time
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from tintype.color import rgb_to_lab
-from tintype.engine import Colorizer
-from tintype.errors import UsageError
-from tintype.evaluation.metrics import (
-    Picture8,
-    accuracy_curve,
-    auc,
-    colourfulness,
-    img_sim,
-    psnr,
-    ssim,
-)
-from tintype.options import Options
+from tintype import __version__
+from tintype.bins import in_gamut_centres
+from tintype.errors import TintypeError, UnreadableImage, UsageError
+from tintype.evaluation.columns import COLUMNS, REBALANCED, TRUE_COLUMNS, Score, Truth, score
+from tintype.evaluation.contestants import Contestant, Grey, contestants_of, grey_of
+from tintype.evaluation.fairness import summarize
+from tintype.evaluation.ledger import Ledger
+from tintype.evaluation.metrics import AUC_THRESHOLDS, Picture8, rebalanced_curve
+from tintype.evaluation.results import Fairness, LeftOut, Row, Timing
+from tintype.evaluation.statistics import class_mean_figure, mean_figure, resamples
+from tintype.images.sets import names_in, pictures_in
+from tintype.progress import Progress
+from tintype.runtime import available_cores
+
+_SAVE_EVERY_S = 20.0
+_TIMED_RUNS = 15
+_LEAST_SIDE_PX = 16
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Figures of one row of a table.
+class Order:
+    """What is to be measured.
 
     Attributes:
-        pictures: how many were scored.
-        psnr: dB over RGB.
-        ssim: structural similarity.
-        img_sim: per cent.
-        colourfulness: Hasler-Süsstrunk, signed.
-        auc: area under the raw accuracy curve of ab, per cent.
+        data: tar file or folder of colour photographs.
+        models: as :func:`contestants.contestants_of` takes them.
+        limit: only so many of the first pictures.
+        size: the truth is resized to a square of this side in px, aspect ignored, and the engine
+            works at that size; None measures at full size with the engine's own choice.
+        grey: how a colour picture becomes grey.
+        threads: pictures at a time; one per core when None.
+        timed: whether the time per picture is measured, too.
     """
 
-    pictures: int
-    psnr: float
-    ssim: float
-    img_sim: float
-    colourfulness: float
-    auc: float
+    data: Path
+    models: tuple[str, ...]
+    limit: int | None = None
+    size: int | None = 256
+    grey: Grey = "lightness"
+    threads: int | None = None
+    timed: bool = True
 
 
-def pictures_of(tar: Path, size: int) -> Iterator[Picture8]:
-    """The photographs of a tar file as the protocol wants them, unreadable ones left out.
+@dataclass(frozen=True)
+class _Entry:
+    """A picture that was measured."""
 
-    Raises:
-        UsageError: when the file cannot be read.
+    name: str
+    digest: str
+    true_figures: tuple[float, ...]
+
+
+@dataclass
+class Bench:
+    """One run; :meth:`measure` does the work, then the rest reads what came of it.
+
+    Attributes:
+        order: what is measured.
+        state: folder of the unfinished state.
+        entries: pictures measured, in the set's order.
+        left_out: files that could not be measured.
     """
-    try:
-        with tarfile.open(tar) as members:
-            for member in members:
-                stored = members.extractfile(member) if member.isfile() else None
-                try:
-                    image = Image.open(BytesIO(stored.read() if stored else b"")).convert("RGB")
-                except (OSError, UnidentifiedImageError):
-                    continue
-                yield np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
-    except (OSError, tarfile.TarError) as error:
-        raise UsageError(f"Cannot read the pictures in {tar}: {error}") from error
+
+    order: Order
+    state: Path
+    entries: list[_Entry] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    contestants: tuple[Contestant, ...] = ()
+    _ledgers: list[Ledger] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Load the models, before any work is done.
+
+        Raises:
+            UsageError, ModelNotFound, ModelInvalid, ChecksumMismatch: as their loading does.
+        """
+        self.contestants = contestants_of(self.order.models, self.order.size, threads=1)
+        facts = [__version__, str(self.order.size), self.order.grey]
+        for each in self.contestants:
+            own = [each.label, each.version, each.sha256, str(each.strength)]
+            self._ledgers.append(Ledger(self.state, [*facts, *own]))
+
+    def measure(self) -> Iterator[Progress]:
+        """Score every picture for everyone; what an earlier run has scored is kept.
+
+        Yields:
+            Pictures done, of how many (0 while that is not known).
+
+        Raises:
+            UsageError: the set cannot be read or holds no picture that can be measured.
+        """
+        total = sum(1 for _ in islice(names_in(self.order.data), self.order.limit))
+        stream = enumerate(islice(pictures_in(self.order.data), self.order.limit), 1)
+        workers = self.order.threads or available_cores()
+        waiting: deque[tuple[int, str, Future[_Measured]]] = deque()
+        saved = time.monotonic()
+        with ThreadPoolExecutor(workers, thread_name_prefix="tintype-evaluate") as pool:
+            try:
+                for number, (name, data) in stream:
+                    waiting.append((number, name, pool.submit(self._measured, name, data)))
+                    if len(waiting) > 2 * workers:
+                        yield self._taken(*waiting.popleft(), total)
+                    if time.monotonic() - saved > _SAVE_EVERY_S:
+                        self._save()
+                        saved = time.monotonic()
+                while waiting:
+                    yield self._taken(*waiting.popleft(), total)
+            finally:
+                for _, _, future in waiting:
+                    future.cancel()
+                self._save()
+        if not self.entries:
+            why = f": {self.left_out[0].reason}" if self.left_out else "."
+            raise UsageError(f"There is no picture to measure on in {self.order.data}{why}")
+
+    def _save(self) -> None:
+        for ledger in self._ledgers:
+            ledger.save()
+
+    def _measured(self, name: str, data: bytes) -> _Measured:
+        digest = hashlib.sha256(data).hexdigest()
+        truth = Truth.of(read_truth(name, data, self.order.size))
+        given = grey_of(truth.rgb, self.order.grey)
+        scores = [
+            ledger.scores.get(digest) or score(each.colour(given, truth.rgb), truth)
+            for each, ledger in zip(self.contestants, self._ledgers, strict=True)
+        ]
+        return _Measured(_Entry(name, digest, truth.figures), scores)
+
+    def _taken(self, number: int, name: str, future: Future[_Measured], total: int) -> Progress:
+        """Keep what a worker found, in the set's order."""
+        try:
+            measured = future.result()
+        except TintypeError as error:
+            self.left_out.append(LeftOut(name, str(error)))
+        else:
+            self.entries.append(measured.entry)
+            for ledger, each in zip(self._ledgers, measured.scores, strict=True):
+                ledger.scores[measured.entry.digest] = each
+        return Progress(number, total, "measuring")
+
+    @property
+    def set_sha256(self) -> str:
+        """Of the names and contents of what was measured."""
+        lines = "".join(f"{each.digest}  {each.name}\n" for each in self.entries)
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    @property
+    def true_figures(self) -> dict[str, float]:
+        """The true pictures' own means."""
+        means = np.mean([each.true_figures for each in self.entries], axis=0)
+        return dict(zip(TRUE_COLUMNS, map(float, means), strict=True))
+
+    def rows(self, family: str) -> tuple[Row, ...]:
+        """Everyone's figures.
+
+        Args:
+            family: what the pictures were drawn from, "" when not known.
+        """
+        weights = resamples(len(self.entries))
+        return tuple(
+            self._row(each, ledger, weights, family)
+            for each, ledger in zip(self.contestants, self._ledgers, strict=True)
+        )
+
+    def _row(
+        self, each: Contestant, ledger: Ledger, weights: NDArray[np.float64], family: str
+    ) -> Row:
+        scores = [ledger.scores[entry.digest] for entry in self.entries]
+        values = np.stack([one.values for one in scores])
+        figures = {
+            column.key: mean_figure(values[:, i], weights) for i, column in enumerate(COLUMNS)
+        }
+        total, sums, counts = _by_class(scores)
+        figures[REBALANCED.key] = class_mean_figure(sums, counts, weights)
+        curves = np.stack([_curve(one) for one in scores])
+        families = each.families
+        return Row(
+            label=each.label,
+            version=each.version,
+            kind=each.kind,
+            sha256=each.sha256,
+            strength=each.strength,
+            seen=None if families is None else bool(family) and family in families,
+            figures=figures,
+            values={c.key: tuple(values[:, i].tolist()) for i, c in enumerate(COLUMNS)},
+            curve=tuple(curves.mean(axis=0).tolist()),
+            curve_rebalanced=tuple(rebalanced_curve(total).tolist()),
+        )
+
+    def fairness(self) -> tuple[Fairness, ...]:
+        """How everyone treats skin; empty when there is no face in the set."""
+        found = []
+        for each, ledger in zip(self.contestants, self._ledgers, strict=True):
+            faces = [f for entry in self.entries for f in ledger.scores[entry.digest].faces]
+            if each.kind == "model" and faces:
+                found.append(summarize(each.label, faces))
+        return tuple(found)
+
+    def timings(self) -> dict[str, Timing]:
+        """The time of one picture, models one after another, with all threads.
+
+        Returns:
+            A model's label to its time; grey and oracle have none.
+        """
+        threads = self.order.threads or available_cores()
+        named = [n for n in self.order.models if n not in ("grey", "oracle")]
+        models = contestants_of(tuple(named), self.order.size, threads) if named else ()
+        first = self.entries[0].name
+        name, data = next(each for each in pictures_in(self.order.data) if each[0] == first)
+        truth = read_truth(name, data, self.order.size)
+        given = grey_of(truth, self.order.grey)
+        return {model.label: _time(model, given, truth, threads) for model in models}
+
+    def finish(self) -> None:
+        """Forget the unfinished state, since it is finished."""
+        for path in self.state.glob("*.npz"):
+            path.unlink()
+        if self.state.is_dir() and not any(self.state.iterdir()):
+            self.state.rmdir()
 
 
-def measure(
-    truths: Iterable[Picture8], colorizer: Colorizer, options: tuple[Options, ...]
-) -> list[Scores]:
-    """Score each set of options over the same pictures.
+@dataclass(frozen=True)
+class _Measured:
+    """One picture, measured for everyone."""
+
+    entry: _Entry
+    scores: list[Score]
+
+
+def read_truth(name: str, data: bytes, size: int | None) -> Picture8:
+    """Decode a true picture as the protocol says.
 
     Args:
-        truths: colour photographs, uint8 (H, W, 3).
-        colorizer: the model.
-        options: one row each; ``Options(strength=0)`` is the grey picture. Recolouring must be
-            allowed (``force``), since the truth itself is what the engine is given.
+        name: for messages.
+        data: the file.
+        size: side of the square that it is resized to, aspect ignored (Pillow's bicubic), in px;
+            None leaves it as it is.
 
     Returns:
-        One row for each of the options.
+        uint8 sRGB (H, W, 3), upright; an embedded profile is not looked at.
 
     Raises:
-        UsageError: when there are no pictures.
+        UnreadableImage: it is damaged, no picture, too large or too small.
     """
-    rows: list[list[list[float]]] = [[] for _ in options]
-    curves = [np.zeros(151) for _ in options]
-    for truth in truths:
-        true_ab = rgb_to_lab(truth / 255.0)[..., 1:]
-        for number, option in enumerate(options):
-            result = np.asarray(colorizer.colorize(truth, option), np.uint8)
-            figures = [score(result, truth) for score in (psnr, ssim, img_sim)]
-            rows[number].append([*figures, colourfulness(result)])
-            curves[number] += accuracy_curve(rgb_to_lab(result / 255.0)[..., 1:], true_ab)
-    if not rows or not rows[0]:
-        raise UsageError("There are no pictures to measure on.")
-    return [_scores(row, curve) for row, curve in zip(rows, curves, strict=True)]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as opened:
+                image = ImageOps.exif_transpose(opened).convert("RGB")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnreadableImage(f"{name} has too many pixels to be measured on.") from error
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise UnreadableImage(f"{name} is truncated, damaged or no picture.") from error
+    if size is not None:
+        image = image.resize((size, size), Image.Resampling.BICUBIC)
+    elif min(image.size) < _LEAST_SIDE_PX:
+        raise UnreadableImage(f"{name} is smaller than {_LEAST_SIDE_PX} px.")
+    return np.asarray(image)
 
 
-def _scores(figures: list[list[float]], curves: NDArray[np.float64]) -> Scores:
-    """Means over the pictures."""
-    count = len(figures)
-    means = [sum(column) / count for column in zip(*figures, strict=True)]
-    return Scores(count, means[0], means[1], means[2], means[3], auc(curves / count))
+def _curve(one: Score) -> NDArray[np.float64]:
+    counts = np.bincount(one.cells % (AUC_THRESHOLDS + 2), one.counts, AUC_THRESHOLDS + 2)
+    return np.asarray(np.cumsum(counts)[:-1] / counts.sum())
+
+
+def _by_class(
+    scores: list[Score],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Counts of the set (313, 152); per picture and class, summed areas in per cent and pixels."""
+    classes, columns = len(in_gamut_centres()), AUC_THRESHOLDS + 2
+    # The area of one pixel's own curve, a step at t: by the trapezoidal rule.
+    area = np.clip(100 * (AUC_THRESHOLDS + 0.5 - np.arange(columns)) / AUC_THRESHOLDS, 0, 100)
+    total = np.zeros(classes * columns, np.int64)
+    sums, counts = np.zeros((2, len(scores), classes))
+    for i, one in enumerate(scores):
+        total[one.cells] += one.counts
+        counts[i] = np.bincount(one.cells // columns, one.counts, classes)
+        sums[i] = np.bincount(one.cells // columns, one.counts * area[one.cells % columns], classes)
+    return total.reshape(classes, columns), sums, counts
+
+
+def _time(model: Contestant, given: Picture8, truth: Picture8, threads: int) -> Timing:
+    model.colour(given, truth)
+    times = []
+    for _ in range(_TIMED_RUNS):
+        start = time.perf_counter()
+        model.colour(given, truth)
+        times.append(1000 * (time.perf_counter() - start))
+    low, median, high = np.percentile(times, [10, 50, 90])
+    size = f"{given.shape[0]}×{given.shape[1]}"
+    return Timing(float(median), float(low), float(high), _TIMED_RUNS, threads, size)

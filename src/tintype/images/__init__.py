@@ -269,7 +269,7 @@ def write_image(
         picture: the original.
         pages: one image per page: 3 bands, sRGB, uchar or ushort, upright, of the page's size.
         target: the file to write; what stands there is replaced in one step.
-        mark: the value of xmp:CreatorTool, such as "Tintype 0.1.0 (tintype 1)"; None: no mark.
+        mark: the value of xmp:CreatorTool, such as "Tintype 0.1.0 (tintype 2)"; None: no mark.
         quality: 1-100 for lossy formats; None: the original's.
 
     Returns:

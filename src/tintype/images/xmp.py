@@ -123,7 +123,7 @@ def updated_xmp(xmp: bytes | None, mark: str | None) -> tuple[bytes | None, str 
 
     Args:
         xmp: the original's packet.
-        mark: the value of xmp:CreatorTool, such as "Tintype 0.1.0 (tintype 1)"; None: no mark.
+        mark: the value of xmp:CreatorTool, such as "Tintype 0.1.0 (tintype 2)"; None: no mark.
 
     Returns:
         The packet, byte for byte the old one when nothing in it had to change, and a note when

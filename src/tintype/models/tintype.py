@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tintype.bins import annealed_mean, in_gamut_centres
 from tintype.color import lightness_to_luminance, linear_to_srgb
 from tintype.models.blocks import GREY_CENTRE, ContextStage, ResNet18Trunk, UpBlock, conv_bn_relu
+from tintype.models.network import Network
 
 AB_SCALE = 50.0
 """The regression head's unit in ab, so that its outputs are about 1."""
@@ -51,7 +52,7 @@ class Heads(NamedTuple):
     logits: Tensor
 
 
-class Tintype(nn.Module):
+class Tintype(Network):
     """L (N,1,H,W) to ab (N,2,H/4,W/4); H and W multiples of 32."""
 
     ab_stride = 4

@@ -11,8 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tintype.errors import TrainingError
-from tintype.models import build
-from tintype.models.tintype import Tintype
+from tintype.models import Network, build
 from tintype.training.config import Recipe
 
 
@@ -89,7 +88,7 @@ def load_average(path: Path, model: nn.Module) -> None:
         raise TrainingError(f"{path} holds another network: {error}") from error
 
 
-def load_trained(path: Path, options: dict[str, object] | None = None) -> tuple[Tintype, int]:
+def load_trained(path: Path, options: dict[str, object] | None = None) -> tuple[Network, int]:
     """The averaged network of a checkpoint, ready to predict, and the pictures it has seen.
 
     Args:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import tarfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,30 +16,10 @@ from PIL import Image, UnidentifiedImageError
 
 from tintype.color import rgb_to_lab
 from tintype.errors import TrainingError
-from tintype.images import SUFFIXES
+from tintype.images.sets import pictures_in
 from tintype.training.config import Data, Phase
 
 DECODERS = 2
-
-
-def pictures_in(source: Path) -> Iterator[tuple[str, bytes]]:
-    """File names and bytes of the pictures in a tar file or, sorted, below a folder.
-
-    Raises:
-        TrainingError: when the source does not exist or is no tar file.
-    """
-    if source.is_dir():
-        for path in sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES):
-            yield path.name, path.read_bytes()
-        return
-    try:
-        with tarfile.open(source) as tar:
-            for member in tar:
-                stored = tar.extractfile(member) if member.isfile() else None
-                if stored is not None and Path(member.name).suffix.lower() in SUFFIXES:
-                    yield Path(member.name).name, stored.read()
-    except (OSError, tarfile.TarError) as error:
-        raise TrainingError(f"Cannot read the pictures in {source}: {error}") from error
 
 
 def decode_rgb(data: bytes, size: tuple[int, int] | int) -> NDArray[np.uint8] | None:
@@ -134,6 +112,7 @@ def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
 
     Raises:
         TrainingError: when a source is missing or holds no usable picture.
+        UsageError: when a source is no tar file.
     """
     sources = [root / name for name in data.train]
     missing = [str(s) for s in sources if not s.exists()]
@@ -165,7 +144,7 @@ def _fill(data: Data, sources: list[Path], pixels: Path, index: Path) -> None:
                     file.write(np.ascontiguousarray(rgb).data)
                     offsets.append(end)
                     sizes.append(rgb.shape[:2])
-                    names.append(name)
+                    names.append(PurePosixPath(name).name)
                     end += rgb.size
     if not names:
         raise TrainingError(f"No colour pictures in {', '.join(map(str, sources))}.")

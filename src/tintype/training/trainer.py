@@ -108,6 +108,11 @@ def _new_model(recipe: Recipe, data: Path, start: Path | None) -> Tintype:
         model = build(recipe.architecture, recipe.options)
     except TypeError as error:
         raise TrainingError(f"The recipe's options do not fit: {error}") from error
+    if not isinstance(model, Tintype):
+        raise TrainingError(
+            f"The architecture '{recipe.architecture}' cannot be trained with this task yet; "
+            "the one that can is tintype."
+        )
     if start is not None:
         load_average(start, model)
     elif recipe.encoder is not None:
