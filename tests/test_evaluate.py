@@ -16,7 +16,13 @@ from tintype.engine import Colorizer
 from tintype.errors import UnreadableImage, UsageError
 from tintype.evaluation import benchmark, contestants
 from tintype.evaluation.benchmark import Bench, Order, read_truth
-from tintype.evaluation.contestants import GreyPicture, Model, Oracle, contestants_of, grey_of
+from tintype.evaluation.contestants import (
+    Model,
+    contestants_of,
+    grey_of,
+    paint_grey,
+    paint_truth,
+)
 from tintype.evaluation.metrics import psnr
 from tintype.evaluation.results import read_results
 from tintype.options import Options
@@ -58,14 +64,14 @@ def measured(order: Order, state: Path) -> Bench:
 def test_grey_is_the_engine_at_strength_zero(tiny_model) -> None:
     truth = photograph(1)
     expected = Colorizer.load(tiny_model).colorize(truth, Options(strength=0, force=True))
-    assert np.abs(GreyPicture().colour(truth, truth).astype(int) - expected).max() <= 1
+    assert np.abs(paint_grey(truth, truth).astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (61, 83)])
 def test_the_oracle_is_far_better_than_anything_predicted(shape) -> None:
     truth = photograph(2, *shape)
-    assert psnr(Oracle().colour(truth, truth), truth) > 32
-    assert psnr(GreyPicture().colour(truth, truth), truth) < 20
+    assert psnr(paint_truth(truth, truth), truth) > 32
+    assert psnr(paint_grey(truth, truth), truth) < 20
 
 
 def test_a_model_is_what_the_engine_gives(tiny_model) -> None:
@@ -127,7 +133,7 @@ def test_one_figure_by_hand(photographs, tmp_path) -> None:
     # The first file is the broken one: limit counts files, not luck.
     truth = read_truth("p0", (photographs / "deep" / "p0.png").read_bytes(), 64)
     L = rgb_to_lab(truth / 255.0)
-    result = GreyPicture().colour(truth, truth)
+    result = paint_grey(truth, truth)
     row = bench.rows("")[0]
     assert row.values["psnr"] == (pytest.approx(psnr(result, truth)),)
     assert row.values["mae_ab"][0] == pytest.approx(np.abs(L[..., 1:]).mean(), abs=0.02)

@@ -74,7 +74,7 @@ _RECORDS: tuple[Weights, ...] = (
         licence="Apache-2.0, trained on research data: see LICENSE-WEIGHTS.md",
         summary="The default: everyday photographs, people and scenery; small and fast.",
         paper="",
-        seen=("ImageNet", "COCO", "VOC", "SUN", "LFW"),
+        seen=("ImageNet", "COCO", "VOC", "SUN", "Places", "LFW", "Helen", "UTKFace"),
         file="tintype-2.onnx",
     ),
 )

@@ -207,9 +207,9 @@ class Bench:
             strength=each.strength,
             seen=None if families is None else bool(family) and family in families,
             figures=figures,
-            values={c.key: tuple(values[:, i].tolist()) for i, c in enumerate(COLUMNS)},
-            curve=tuple(curves.mean(axis=0).tolist()),
-            curve_rebalanced=tuple(rebalanced_curve(total).tolist()),
+            values={c.key: _rounded(values[:, i]) for i, c in enumerate(COLUMNS)},
+            curve=_rounded(curves.mean(axis=0)),
+            curve_rebalanced=_rounded(rebalanced_curve(total)),
         )
 
     def fairness(self) -> tuple[Fairness, ...]:
@@ -281,6 +281,11 @@ def read_truth(name: str, data: bytes, size: int | None) -> Picture8:
     elif min(image.size) < _LEAST_SIDE_PX:
         raise UnreadableImage(f"{name} is smaller than {_LEAST_SIDE_PX} px.")
     return np.asarray(image)
+
+
+def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
+    """More digits than any table prints, and a third of the file."""
+    return tuple(np.round(values, 6).tolist())
 
 
 def _curve(one: Score) -> NDArray[np.float64]:

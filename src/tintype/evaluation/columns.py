@@ -94,7 +94,9 @@ COLUMNS: tuple[Metric, ...] = (
         "%",
         "higher",
         2,
-        "100 (1 - mean |ΔRGB| / 255) over pixels and channels.",
+        "100 (1 - mean |ΔRGB| / 255) over pixels and channels. Public studies print 66.88 "
+        "(ResNet-18 regression) and 64.31 (U-Net classes) for 256×256 pictures of Places: other "
+        "pictures, and the grey row says what no colour at all scores here.",
         main=True,
     ),
     Metric("img_dif", "ImgDif", "%", "lower", 2, "100 less ImgSim."),

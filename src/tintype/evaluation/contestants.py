@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -49,7 +50,6 @@ class Contestant(Protocol):
     """Something that colours a picture.
 
     Attributes:
-        label: unique in a run.
         version: of its weights.
         sha256: of its graph.
         strength: factor on ab.
@@ -57,59 +57,63 @@ class Contestant(Protocol):
         families: what its training or encoder has seen; None when nobody knows.
     """
 
-    label: str
     version: str
     sha256: str
     strength: float
     kind: Literal["model", "grey", "oracle"]
     families: tuple[str, ...] | None
 
-    def colour(self, given: Picture8, truth: Picture8) -> Picture8:
-        """Colour ``given``, uint8 (H, W, 3); only the oracle looks at the truth."""
+    @property
+    def label(self) -> str:
+        """Unique in a run."""
+        ...
+
+    @property
+    def colour(self) -> Callable[[Picture8, Picture8], Picture8]:
+        """Colours the first picture, uint8 (H, W, 3); only the oracle looks at the second."""
         ...
 
 
 @dataclass
-class GreyPicture:
+class Reference:
+    """The floor or the ceiling: no model, but a row beside the models."""
+
+    kind: Literal["model", "grey", "oracle"]
+    colour: Callable[[Picture8, Picture8], Picture8]
+    strength: float
+    version: str = ""
+    sha256: str = ""
+    families: tuple[str, ...] | None = ()
+
+    @property
+    def label(self) -> str:
+        """What it is called is what it is."""
+        return self.kind
+
+
+def paint_grey(given: Picture8, truth: Picture8) -> Picture8:
     """The floor: no colour at all, a = b = 0 at the picture's own L."""
-
-    label: str = "grey"
-    version: str = ""
-    sha256: str = ""
-    strength: float = 0.0
-    kind: Literal["model", "grey", "oracle"] = "grey"
-    families: tuple[str, ...] | None = ()
-
-    def colour(self, given: Picture8, truth: Picture8) -> Picture8:
-        """The neutral picture of the same L."""
-        lab = rgb_to_lab(given / 255.0)
-        lab[..., 1:] = 0
-        return np.rint(np.clip(lab_to_rgb(lab), 0, 1) * 255).astype(np.uint8)
+    lab = rgb_to_lab(given / 255.0)
+    lab[..., 1:] = 0
+    return np.rint(np.clip(lab_to_rgb(lab), 0, 1) * 255).astype(np.uint8)
 
 
-@dataclass
-class Oracle:
+def paint_truth(given: Picture8, truth: Picture8) -> Picture8:
     """The ceiling: the true ab, averaged to a quarter of the size and joined by the engine."""
+    ab = rgb_to_lab(truth / 255.0)[..., 1:]
+    height, width = ab.shape[:2]
+    down, across = -height % ORACLE_STRIDE, -width % ORACLE_STRIDE
+    padded = np.pad(ab, ((0, down), (0, across), (0, 0)), mode="edge")
+    cells = padded.reshape(
+        (height + down) // ORACLE_STRIDE, ORACLE_STRIDE, -1, ORACLE_STRIDE, 2
+    ).mean(axis=(1, 3))
+    small = np.ascontiguousarray(cells.transpose(2, 0, 1), np.float32)
+    covered = (height / ORACLE_STRIDE, width / ORACLE_STRIDE)
+    return np.asarray(join(given, Chroma(small, (height, width), covered, 1.0)), np.uint8)
 
-    label: str = "oracle"
-    version: str = ""
-    sha256: str = ""
-    strength: float = 1.0
-    kind: Literal["model", "grey", "oracle"] = "oracle"
-    families: tuple[str, ...] | None = ()
 
-    def colour(self, given: Picture8, truth: Picture8) -> Picture8:
-        """The best that ab at this stride can give."""
-        ab = rgb_to_lab(truth / 255.0)[..., 1:]
-        height, width = ab.shape[:2]
-        down, across = -height % ORACLE_STRIDE, -width % ORACLE_STRIDE
-        padded = np.pad(ab, ((0, down), (0, across), (0, 0)), mode="edge")
-        cells = padded.reshape(
-            (height + down) // ORACLE_STRIDE, ORACLE_STRIDE, -1, ORACLE_STRIDE, 2
-        ).mean(axis=(1, 3))
-        small = np.ascontiguousarray(cells.transpose(2, 0, 1), np.float32)
-        covered = (height / ORACLE_STRIDE, width / ORACLE_STRIDE)
-        return np.asarray(join(given, Chroma(small, (height, width), covered, 1.0)), np.uint8)
+GREY = Reference("grey", paint_grey, 0.0)
+ORACLE = Reference("oracle", paint_truth, 1.0)
 
 
 class Model:
@@ -166,10 +170,9 @@ def contestants_of(
 
 
 def _contestant(name: str, size: int | None, threads: int | None) -> Contestant:
-    if name == "grey":
-        return GreyPicture()
-    if name == "oracle":
-        return Oracle()
+    for reference in (GREY, ORACLE):
+        if name == reference.kind:
+            return reference
     plain, at, strength = name.rpartition("@")
     if not at or Path(name).is_file():
         return Model(name, 1.0, size, threads)

@@ -108,7 +108,7 @@ class Run:
                 total = meter.total()
                 figures[meter.metric.key] = _figure(total, np.array(column), weights)
                 if total is None:
-                    per_picture[meter.metric.key] = tuple(column)
+                    per_picture[meter.metric.key] = tuple(round(each, 6) for each in column)
             rows[index] = replace(rows[index], figures=figures, values=per_picture)
 
     def _protocol(self) -> Protocol:

@@ -14,7 +14,7 @@ from PIL import Image
 from tintype.color import rgb_to_lab
 from tintype.errors import TintypeError, UsageError
 from tintype.evaluation.benchmark import Bench, Order, read_truth
-from tintype.evaluation.contestants import GreyPicture, contestants_of, grey_of
+from tintype.evaluation.contestants import contestants_of, grey_of, paint_grey
 from tintype.evaluation.metrics import Picture8
 from tintype.evaluation.report.gallery import GREY, TRUTH, Gallery, Section, Shot
 from tintype.evaluation.report.wording import number
@@ -76,12 +76,12 @@ def _decibels(gain: float) -> str:
 
 def _views(bench: Bench, wanted: set[str]) -> Iterator[tuple[str, dict[str, bytes]]]:
     """The chosen pictures, coloured once more, as JPEG."""
-    order, grey = bench.order, GreyPicture()
+    order = bench.order
     for name, data in pictures_in(order.data):
         if name in wanted:
             truth = read_truth(name, data, order.size)
             given = grey_of(truth, order.grey)
-            shown = {TRUTH: as_jpeg(truth), GREY: as_jpeg(grey.colour(given, truth))}
+            shown = {TRUTH: as_jpeg(truth), GREY: as_jpeg(paint_grey(given, truth))}
             for each in bench.contestants:
                 if each.kind != "grey":
                     shown[each.label] = as_jpeg(each.colour(given, truth))

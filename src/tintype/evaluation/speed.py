@@ -118,7 +118,7 @@ class Speeds:
         lines = [
             f"One picture of {first.size}×{first.size} px at a time, {first.threads} threads; "
             f"times are medians (10th to 90th percentile). Matrix products reach "
-            f"{self.matmul_gflops:.0f} GFLOP/s here in fp32.",
+            f"{self.matmul_gflops:.0f} GFLOP/s here in fp32 by NumPy; int8 may pass them.",
             "",
             "| model | precision | device | network ms | part of the matrix product's rate | "
             + "".join(f"times faster than {peer} fp32 | " for peer in PEERS)
