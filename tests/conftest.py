@@ -143,3 +143,23 @@ def write_colour() -> GreyWriter:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def random_squeezenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SqueezeNet 1.1 as arrays, the right keys and shapes, with random weights."""
+    path = tmp_path_factory.mktemp("features") / "squeezenet.npz"
+    rng = np.random.default_rng(1)
+    arrays = {"conv1__w": rng.normal(0, 0.05, (64, 3, 3, 3)), "conv1__b": np.zeros(64)}
+    inputs = 64
+    for stage, (narrow, wide) in enumerate(
+        [(16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256)], 2
+    ):
+        shapes = {"squeeze1x1": (narrow, inputs, 1, 1)}
+        shapes |= {f"expand{k}x{k}": (wide, narrow, k, k) for k in (1, 3)}
+        for name, shape in shapes.items():
+            arrays[f"fire{stage}__{name}__w"] = rng.normal(0, 0.1, shape)
+            arrays[f"fire{stage}__{name}__b"] = np.zeros(shape[0])
+        inputs = 2 * wide
+    np.savez(path, **{name: value.astype(np.float16) for name, value in arrays.items()})
+    return path

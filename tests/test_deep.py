@@ -18,26 +18,8 @@ RNG = np.random.default_rng(0)
 PICTURES = [RNG.integers(0, 256, (48, 48, 3), np.uint8) for _ in range(12)]
 
 
-def random_squeezenet(path: Path) -> Path:
-    """A file of the right keys and shapes, with random weights."""
-    rng = np.random.default_rng(1)
-    arrays = {"conv1__w": rng.normal(0, 0.05, (64, 3, 3, 3)), "conv1__b": np.zeros(64)}
-    inputs = 64
-    for stage, (narrow, wide) in enumerate(
-        [(16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256)], 2
-    ):
-        shapes = {"squeeze1x1": (narrow, inputs, 1, 1)}
-        shapes |= {f"expand{k}x{k}": (wide, narrow, k, k) for k in (1, 3)}
-        for name, shape in shapes.items():
-            arrays[f"fire{stage}__{name}__w"] = rng.normal(0, 0.1, shape)
-            arrays[f"fire{stage}__{name}__b"] = np.zeros(shape[0])
-        inputs = 2 * wide
-    np.savez(path, **{name: value.astype(np.float16) for name, value in arrays.items()})
-    return path
-
-
-def test_squeezenet_distance(tmp_path) -> None:
-    distance = deep.SqueezeDistance(random_squeezenet(tmp_path / "s.npz"))
+def test_squeezenet_distance(random_squeezenet) -> None:
+    distance = deep.SqueezeDistance(random_squeezenet)
     one, other = PICTURES[:2]
     assert distance.add(one, one) == 0
     near = np.clip(one.astype(int) + 3, 0, 255).astype(np.uint8)
@@ -46,8 +28,8 @@ def test_squeezenet_distance(tmp_path) -> None:
     assert distance.total() is None
 
 
-def test_squeezenet_distance_is_as_defined(tmp_path) -> None:
-    distance = deep.SqueezeDistance(random_squeezenet(tmp_path / "s.npz"))
+def test_squeezenet_distance_is_as_defined(random_squeezenet) -> None:
+    distance = deep.SqueezeDistance(random_squeezenet)
     layers = [[np.asarray(t)[0] for t in distance._layers(p)] for p in PICTURES[:2]]
     assert [layer.shape[0] for layer in layers[0]] == [64, 128, 256, 384, 512, 512]
     assert np.linalg.norm(layers[0][0], axis=0).max() == pytest.approx(1, abs=1e-5)

@@ -13,7 +13,7 @@ from PIL import Image
 from tintype.cli import main
 from tintype.color import luma, rgb_to_lab
 from tintype.engine import Colorizer
-from tintype.errors import UnreadableImage, UsageError
+from tintype.errors import ModelInvalid, UnreadableImage, UsageError
 from tintype.evaluation import benchmark, contestants
 from tintype.evaluation.benchmark import Bench, Order, read_truth
 from tintype.evaluation.contestants import (
@@ -23,8 +23,10 @@ from tintype.evaluation.contestants import (
     paint_grey,
     paint_truth,
 )
+from tintype.evaluation.deep import SqueezeDistance
 from tintype.evaluation.metrics import psnr
 from tintype.evaluation.results import read_results
+from tintype.evaluation.run import Run
 from tintype.options import Options
 
 pytest.importorskip("skimage")
@@ -231,6 +233,21 @@ def test_the_command_writes_the_report(photographs, tiny_model, tmp_path, capsys
     assert "data:image/jpeg;base64," in (out / "report.html").read_text()
 
 
+def test_feature_distances_are_measured_beside(photographs, random_squeezenet, tmp_path) -> None:
+    pytest.importorskip("torch")
+    bench = Bench(order_of(photographs, "grey", "oracle"), tmp_path / "state")
+    run = Run(bench, features=random_squeezenet)
+    stages = {progress.stage for progress in run.measure()}
+    assert "feature distances" in stages
+    assert run.results is not None
+    grey, oracle = run.results.rows
+    assert 0 < oracle.figures["squeeze_distance"].value < grey.figures["squeeze_distance"].value
+    truth = read_truth("p2", (photographs / "deep" / "p2.png").read_bytes(), 64)
+    expected = SqueezeDistance(random_squeezenet).add(paint_grey(truth, truth), truth)
+    assert grey.values["squeeze_distance"][2] == pytest.approx(expected, abs=1e-5)
+    assert "squeeze_distance" in [metric.key for metric in run.results.metrics]
+
+
 def test_the_command_writes_a_blind_test(photographs, tiny_model, tmp_path) -> None:
     out = tmp_path / "out"
     arguments = ["evaluate", "--blind", "--pairs", "2", "--size", "64", "--data", str(photographs)]
@@ -252,6 +269,76 @@ def test_the_command_refuses_nonsense(wrong, photographs, tmp_path, capsys) -> N
     code = main(["evaluate", "--data", str(photographs), "-o", str(tmp_path / "file")])
     assert code == 2
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_model_that_fails_is_blamed_and_not_the_picture(
+    photographs, tmp_path, monkeypatch
+) -> None:
+    def fail(given: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        raise ModelInvalid("x.onnx answers with ab that are not finite numbers.")
+
+    bench = Bench(order_of(photographs, "grey"), tmp_path / "state")
+    bench.contestants = (contestants.Reference("grey", fail, 0.0),)
+    with pytest.raises(ModelInvalid, match=r"finite numbers, at the picture deep/p\d.png"):
+        list(bench.measure())
+
+
+def test_hostile_names_and_names_twice(photographs, tmp_path) -> None:
+    content = (photographs / "deep" / "p0.png").read_bytes()
+    names = ["twice.png", "twice.png", "=1+1.png", "<script>.png", "\udcff.png", "line\nbreak.png"]
+    with tarfile.open(tmp_path / "set.tar", "w") as tar:
+        for number, name in enumerate(names):
+            member = tarfile.TarInfo(name)
+            data = b"junk" if number == 1 else content
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    arguments = [
+        "evaluate",
+        "--models",
+        "grey",
+        "--data",
+        str(tmp_path / "set.tar"),
+        "--size",
+        "64",
+    ]
+    assert main([*arguments, "-o", str(tmp_path / "out")]) == 0
+    results = read_results(tmp_path / "out" / "results.json")
+    assert len(results.names) == 5
+    assert [left.name for left in results.protocol.left_out] == ["twice.png"]
+
+
+def test_grey_of_sixteen_bits_is_left_out_not_cut_off() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.full((40, 40), 40000, np.uint16)).save(stream, "PNG")
+    with pytest.raises(UnreadableImage, match="more than 8 bits"):
+        read_truth("deep", stream.getvalue(), 64)
+
+
+@pytest.mark.parametrize(
+    ("families", "family", "seen"),
+    [(("ImageNet",), "imagenet", True), (("COCO",), "ImageNet", False), (("COCO",), "", None)],
+)
+def test_who_has_seen_a_set(families, family, seen) -> None:
+    model = contestants.Reference("model", paint_grey, 1.0, families=families)
+    assert benchmark._has_seen(model, family) is seen
+    assert benchmark._has_seen(contestants.GREY, "") is False
+
+
+def test_two_runs_of_one_folder_keep_out_of_each_others_way(photographs, tmp_path) -> None:
+    first = measured(order_of(photographs, "grey"), tmp_path / "state")
+    other = measured(order_of(photographs, "oracle"), tmp_path / "state")
+    first.finish()
+    assert len(list((tmp_path / "state").iterdir())) == 1
+    other.finish()
+    other.finish()
+    assert not (tmp_path / "state").exists()
+
+
+def test_an_empty_state_is_as_good_as_none(photographs, tmp_path) -> None:
+    first = measured(order_of(photographs, "grey"), tmp_path / "state").rows("")
+    for path in (tmp_path / "state").iterdir():
+        path.write_bytes(b"")
+    assert measured(order_of(photographs, "grey"), tmp_path / "state").rows("") == first
 
 
 def test_every_grey_has_its_name() -> None:

@@ -23,7 +23,7 @@ from report_samples import (
     results,
     row,
 )
-from tintype.errors import UsageError
+from tintype.errors import UnwritableImage, UsageError
 from tintype.evaluation.report import Gallery, Section, Shot, write_report
 from tintype.evaluation.report.findings import all_columns, gains, summary_columns
 from tintype.evaluation.report.page import page_of
@@ -67,10 +67,10 @@ def test_four_files_are_written_whole(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UnwritableImage, match="cannot be written"):
         write_report(results(), None, tmp_path / "file")
     (tmp_path / "results.csv").mkdir()
-    with pytest.raises(UsageError, match="is a folder"):
+    with pytest.raises(UnwritableImage, match="is a folder"):
         write_report(results(), None, tmp_path)
 
 

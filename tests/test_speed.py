@@ -85,6 +85,20 @@ def test_ratios_of_the_table() -> None:
     assert "not told" in eccv16
 
 
+def test_the_command_tells_what_failed(tmp_path, capsys) -> None:
+    (tmp_path / "text.onnx").write_text("no graph")
+    model = str(tmp_path / "text.onnx")
+    assert main(["bench", "--models", model, "--no-peers", "--no-int8", "--size", "64"]) == 1
+    assert "text.onnx, fp32, cpu:" in capsys.readouterr().err
+
+
+def test_files_of_the_current_folder_are_not_run(tiny_model, here) -> None:
+    (here / "json.py").write_text("raise SystemExit('mine')")
+    speeds = Speeds([Job("tiny", "fp32", "cpu", tiny_model, 64, 1)], [])
+    list(speeds.measure())
+    assert speeds.rows[0].error == ""
+
+
 def test_the_command(tiny_model, capsys) -> None:
     assert main(["bench", "--models", str(tiny_model), "--no-peers", "--size", "64"]) == 0
     out = capsys.readouterr().out

@@ -31,7 +31,7 @@ from tintype.runtime import available_cores
     metavar="PIXELS",
     help="Side of the square picture, a multiple of 32.",
 )
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="[default: one per core]")
+@click.option("--threads", type=click.IntRange(1, 512), metavar="N", help="[default: one per core]")
 @click.option(
     "--device", "devices", multiple=True, metavar="NAME", help="Can be repeated. [default: cpu]"
 )
@@ -48,7 +48,7 @@ def bench(
     devices: tuple[str, ...],
     no_peers: bool,
     no_int8: bool,
-) -> None:
+) -> int:
     """Measure speed and memory on this machine.
 
     Each row runs in a process of its own. ECCV16 and SIGGRAPH17 have random weights, which are as
@@ -73,6 +73,10 @@ def bench(
         speeds = Speeds(jobs, [])
         work_bar(speeds.measure())
     click.echo(speeds.table(), nl=False)
+    failed = [row for row in speeds.rows if row.error]
+    for row in failed:
+        face.say(f"{row.model}, {row.precision}, {row.device}: {row.error}")
+    return int(bool(failed))
 
 
 def _names(models: str) -> list[str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from tintype.cli.face import face_of, verbose_option
 from tintype.cli.progress import work_bar
 from tintype.cli.tally import print_line
-from tintype.errors import MissingExtra, UsageError
+from tintype.errors import MissingExtra, UnwritableImage, UsageError
 
 if TYPE_CHECKING:
     from tintype.evaluation.benchmark import Order
@@ -29,7 +31,9 @@ class _Size(click.ParamType[str]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         text = str(value)
-        if text != "native" and not (text.isdecimal() and 32 <= int(text) <= 2048):
+        if text != "native" and not (
+            text.isascii() and text.isdecimal() and 32 <= int(text) <= 2048
+        ):
             self.fail(f"{text!r} is neither a number of pixels from 32 to 2048 nor native.")
         return text
 
@@ -50,7 +54,7 @@ class _Size(click.ParamType[str]):
     metavar="DIR|TAR",
     help="The photographs, a folder or a tar file.",
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N pictures.")
+@click.option("--limit", type=click.IntRange(1, 10**9), metavar="N", help="Only the first N files.")
 @click.option(
     "--size",
     type=_Size(),
@@ -83,7 +87,7 @@ class _Size(click.ParamType[str]):
     is_flag=True,
     help="Measure FID and LPIPS, too; torchmetrics downloads their networks.",
 )
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="[default: one per core]")
+@click.option("--threads", type=click.IntRange(1, 512), metavar="N", help="[default: one per core]")
 @click.option("--no-timing", is_flag=True, help="Leave out the time per picture.")
 @click.option("--no-pictures", is_flag=True, help="Leave the pictures out of the report.")
 @click.option(
@@ -137,8 +141,9 @@ def evaluate(
     from tintype.evaluation.benchmark import Order
     from tintype.evaluation.contestants import GREYS
 
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{output} is a file; -o names a folder.")
+    _check_output(output)
+    if blind and ctx.get_parameter_source("models") is not ParameterSource.COMMANDLINE:
+        models = "tintype"
     order = Order(
         data=data,
         models=tuple(name.strip() for name in models.split(",") if name.strip()),
@@ -171,13 +176,31 @@ def evaluate(
         print_line(str(path))
 
 
+def _check_output(output: Path) -> None:
+    """Find out before the work whether the report can be written.
+
+    Raises:
+        UsageError: there is a file.
+        UnwritableImage: there is no writing there.
+    """
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is a file; -o names a folder.")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output):
+            pass
+    except OSError as error:
+        raise UnwritableImage(f"{output} cannot be written to: {error.strerror}.") from error
+
+
 def _blind(order: Order, pairs: int, output: Path) -> None:
     from tintype.evaluation.blind import blind_page
     from tintype.evaluation.showing import blind_pairs
     from tintype.images import atomic
 
-    page = blind_page(blind_pairs(order, pairs), order.models[0])
-    output.mkdir(parents=True, exist_ok=True)
+    size = "full size" if order.size is None else f"{order.size}×{order.size}"
+    whose = f"{order.models[0]} at {size}, grey by {order.grey}"
+    page = blind_page(blind_pairs(order, pairs), whose)
     with atomic(output / "blind.html") as file:
         file.write(page.encode("utf-8"))
     print_line(str(output / "blind.html"))

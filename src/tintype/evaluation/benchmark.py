@@ -7,8 +7,10 @@ interruption changes a figure.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import threading
 import time
 import warnings
 from collections import deque
@@ -24,7 +26,7 @@ from PIL import Image, ImageOps
 
 from tintype import __version__
 from tintype.bins import in_gamut_centres
-from tintype.errors import TintypeError, UnreadableImage, UsageError
+from tintype.errors import ModelInvalid, UnreadableImage, UsageError
 from tintype.evaluation.columns import COLUMNS, REBALANCED, TRUE_COLUMNS, Score, Truth, score
 from tintype.evaluation.contestants import Contestant, Grey, contestants_of, grey_of
 from tintype.evaluation.fairness import summarize
@@ -38,7 +40,9 @@ from tintype.runtime import available_cores
 
 _SAVE_EVERY_S = 20.0
 _TIMED_RUNS = 15
-_LEAST_SIDE_PX = 16
+_LEAST_SIDE_PX = 32
+_DEEP_MODES = ("I", "F")  # Pillow would cut them off at 255
+_OPENING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,9 @@ class Order:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A picture that was measured."""
+    """A picture that was measured; ``position`` is its place in the set, names may repeat."""
 
+    position: int
     name: str
     digest: str
     true_figures: tuple[float, ...]
@@ -112,6 +117,8 @@ class Bench:
 
         Raises:
             UsageError: the set cannot be read or holds no picture that can be measured.
+            ModelInvalid: a model fails at a picture, which is then named.
+            MissingExtra: without scikit-image.
         """
         total = sum(1 for _ in islice(names_in(self.order.data), self.order.limit))
         stream = enumerate(islice(pictures_in(self.order.data), self.order.limit), 1)
@@ -121,7 +128,9 @@ class Bench:
         with ThreadPoolExecutor(workers, thread_name_prefix="tintype-evaluate") as pool:
             try:
                 for number, (name, data) in stream:
-                    waiting.append((number, name, pool.submit(self._measured, name, data)))
+                    waiting.append(
+                        (number, name, pool.submit(self._measured, number - 1, name, data))
+                    )
                     if len(waiting) > 2 * workers:
                         yield self._taken(*waiting.popleft(), total)
                     if time.monotonic() - saved > _SAVE_EVERY_S:
@@ -141,21 +150,24 @@ class Bench:
         for ledger in self._ledgers:
             ledger.save()
 
-    def _measured(self, name: str, data: bytes) -> _Measured:
+    def _measured(self, position: int, name: str, data: bytes) -> _Measured:
         digest = hashlib.sha256(data).hexdigest()
         truth = Truth.of(read_truth(name, data, self.order.size))
         given = grey_of(truth.rgb, self.order.grey)
-        scores = [
-            ledger.scores.get(digest) or score(each.colour(given, truth.rgb), truth)
-            for each, ledger in zip(self.contestants, self._ledgers, strict=True)
-        ]
-        return _Measured(_Entry(name, digest, truth.figures), scores)
+        try:
+            scores = [
+                ledger.scores.get(digest) or score(each.colour(given, truth.rgb), truth)
+                for each, ledger in zip(self.contestants, self._ledgers, strict=True)
+            ]
+        except ModelInvalid as error:
+            raise ModelInvalid(f"{str(error).rstrip('.')}, at the picture {name}.") from error
+        return _Measured(_Entry(position, name, digest, truth.figures), scores)
 
     def _taken(self, number: int, name: str, future: Future[_Measured], total: int) -> Progress:
         """Keep what a worker found, in the set's order."""
         try:
             measured = future.result()
-        except TintypeError as error:
+        except UnreadableImage as error:
             self.left_out.append(LeftOut(name, str(error)))
         else:
             self.entries.append(measured.entry)
@@ -167,7 +179,7 @@ class Bench:
     def set_sha256(self) -> str:
         """Of the names and contents of what was measured."""
         lines = "".join(f"{each.digest}  {each.name}\n" for each in self.entries)
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
     @property
     def true_figures(self) -> dict[str, float]:
@@ -198,14 +210,13 @@ class Bench:
         total, sums, counts = _by_class(scores)
         figures[REBALANCED.key] = class_mean_figure(sums, counts, weights)
         curves = np.stack([_curve(one) for one in scores])
-        families = each.families
         return Row(
             label=each.label,
             version=each.version,
             kind=each.kind,
             sha256=each.sha256,
             strength=each.strength,
-            seen=None if families is None else bool(family) and family in families,
+            seen=_has_seen(each, family),
             figures=figures,
             values={c.key: _rounded(values[:, i]) for i, c in enumerate(COLUMNS)},
             curve=_rounded(curves.mean(axis=0)),
@@ -230,17 +241,16 @@ class Bench:
         threads = self.order.threads or available_cores()
         named = [n for n in self.order.models if n not in ("grey", "oracle")]
         models = contestants_of(tuple(named), self.order.size, threads) if named else ()
-        first = self.entries[0].name
-        name, data = next(each for each in pictures_in(self.order.data) if each[0] == first)
+        name, data = next(islice(pictures_in(self.order.data), self.entries[0].position, None))
         truth = read_truth(name, data, self.order.size)
         given = grey_of(truth, self.order.grey)
         return {model.label: _time(model, given, truth, threads) for model in models}
 
     def finish(self) -> None:
         """Forget the unfinished state, since it is finished."""
-        for path in self.state.glob("*.npz"):
-            path.unlink()
-        if self.state.is_dir() and not any(self.state.iterdir()):
+        for ledger in self._ledgers:
+            ledger.discard()
+        with contextlib.suppress(OSError):  # another run keeps its own state there
             self.state.rmdir()
 
 
@@ -265,13 +275,17 @@ def read_truth(name: str, data: bytes, size: int | None) -> Picture8:
         uint8 sRGB (H, W, 3), upright; an embedded profile is not looked at.
 
     Raises:
-        UnreadableImage: it is damaged, no picture, too large or too small.
+        UnreadableImage: it is damaged, no picture, too large, too small or deeper than 8 bits.
     """
     try:
-        with warnings.catch_warnings():
+        # What warnings do is a setting of the whole process: one thread at a time.
+        with _OPENING, warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as opened:
-                image = ImageOps.exif_transpose(opened).convert("RGB")
+            opened = Image.open(io.BytesIO(data))
+        with opened:
+            if opened.mode.startswith(_DEEP_MODES):
+                raise UnreadableImage(f"{name} has grey levels of more than 8 bits.")
+            image = ImageOps.exif_transpose(opened).convert("RGB")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImage(f"{name} has too many pixels to be measured on.") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
@@ -281,6 +295,15 @@ def read_truth(name: str, data: bytes, size: int | None) -> Picture8:
     elif min(image.size) < _LEAST_SIDE_PX:
         raise UnreadableImage(f"{name} is smaller than {_LEAST_SIDE_PX} px.")
     return np.asarray(image)
+
+
+def _has_seen(each: Contestant, family: str) -> bool | None:
+    """Whether its training saw pictures of this family; None when that cannot be told."""
+    if each.kind != "model":
+        return False
+    if each.families is None or not family:
+        return None
+    return family.casefold() in [known.casefold() for known in each.families]
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:

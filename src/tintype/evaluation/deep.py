@@ -187,6 +187,8 @@ class SqueezeDistance:
             import torch
         except ModuleNotFoundError as error:
             raise MissingExtra("The SqueezeNet-feature distance", "train") from error
+        self._truth: Picture8 | None = None
+        self._true_layers: Sequence[Tensor] = ()
         try:
             with features.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 self._weights = {
@@ -196,11 +198,15 @@ class SqueezeDistance:
                 }
             self._layers(np.zeros((64, 64, 3), np.uint8))
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise UsageError(f"{features} does not hold SqueezeNet 1.1: {error}.") from error
+            raise UsageError(
+                f"{features} does not hold SqueezeNet 1.1 as arrays (.npz)."
+            ) from error
 
     def add(self, result: Picture8, truth: Picture8) -> float | None:
         """The distance of a pair."""
-        pairs = zip(self._layers(result), self._layers(truth), strict=True)
+        if truth is not self._truth:  # all models come with the same one
+            self._truth, self._true_layers = truth, self._layers(truth)
+        pairs = zip(self._layers(result), self._true_layers, strict=True)
         return float(sum(((a - b) ** 2).sum(1).mean() for a, b in pairs))
 
     def total(self) -> float | None:
@@ -241,4 +247,4 @@ class SqueezeDistance:
 def _tensor(picture: Picture8) -> Tensor:
     import torch
 
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]

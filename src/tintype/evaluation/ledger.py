@@ -7,14 +7,15 @@ import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tintype.errors import UnwritableImage
 from tintype.evaluation.columns import COLUMNS, Score
 from tintype.evaluation.fairness import FaceFigures
-from tintype.images import atomic
+from tintype.images import atomic, part_prefix
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -55,31 +56,47 @@ class Ledger:
                 _split(arrays["counts"], arrays["cell_ends"]),
                 _split(arrays["faces"], arrays["face_ends"]),
             )
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
             return
         for name, values, cells, counts, faces in zip(*parts, strict=True):
             figures = tuple(FaceFigures.from_row(row) for row in faces)
             self.scores[str(name)] = Score(values, cells, counts, figures)
 
     def save(self) -> None:
-        """Write it all, atomically."""
+        """Write it all, atomically.
+
+        Raises:
+            UnwritableImage: read-only folder or full disk.
+        """
         scores = list(self.scores.values())
         if not scores:
             return
         faces = [face.to_row() for each in scores for face in each.faces]
         width = len(FaceFigures.from_row(np.zeros(16)).to_row()) if not faces else len(faces[0])
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(self._path) as file:
-            np.savez(
-                file,
-                names=np.array(list(self.scores)),
-                values=np.stack([each.values for each in scores]),
-                cells=np.concatenate([each.cells for each in scores]),
-                counts=np.concatenate([each.counts for each in scores]),
-                cell_ends=np.cumsum([len(each.cells) for each in scores]),
-                faces=np.array(faces, np.float64).reshape(-1, width),
-                face_ends=np.cumsum([len(each.faces) for each in scores]),
-            )
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic(self._path) as file:
+                self._write(file, scores, np.array(faces, np.float64).reshape(-1, width))
+        except OSError as error:
+            raise UnwritableImage(f"{self._path} cannot be written: {error.strerror}.") from error
+
+    def _write(self, file: BinaryIO, scores: list[Score], faces: NDArray[np.float64]) -> None:
+        np.savez(
+            file,
+            names=np.array(list(self.scores)),
+            values=np.stack([each.values for each in scores]),
+            cells=np.concatenate([each.cells for each in scores]),
+            counts=np.concatenate([each.counts for each in scores]),
+            cell_ends=np.cumsum([len(each.cells) for each in scores]),
+            faces=faces,
+            face_ends=np.cumsum([len(each.faces) for each in scores]),
+        )
+
+    def discard(self) -> None:
+        """Remove the file, and what an interrupted save has left of it."""
+        self._path.unlink(missing_ok=True)
+        for part in self._path.parent.glob(f"{part_prefix(self._path)}*"):
+            part.unlink(missing_ok=True)
 
 
 def _split(array: NDArray[Scalar], ends: NDArray[np.int64]) -> list[NDArray[Scalar]]:

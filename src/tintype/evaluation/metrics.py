@@ -176,6 +176,9 @@ def delta_e2000(lab: NDArray[np.floating], true_lab: NDArray[np.floating]) -> ND
     """
     if lab.shape != true_lab.shape or lab.shape[-1] != 3:
         raise UsageError(f"Two (..., 3) arrays of Lab are needed, not {lab.shape}.")
+    for part in (lab, true_lab):
+        if not (np.abs(part) <= _AB_REACH).all():
+            raise UsageError(f"Values of Lab must be finite and within ±{_AB_REACH:.0f}.")
     L1, a1, b1 = np.moveaxis(np.asarray(lab, np.float64), -1, 0)
     L2, a2, b2 = np.moveaxis(np.asarray(true_lab, np.float64), -1, 0)
     mean_c7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
@@ -253,7 +256,12 @@ def auc(curve: NDArray[np.floating]) -> float:
 
     Args:
         curve: (151,) as :func:`accuracy_curve` gives it, of one picture or averaged over many.
+
+    Raises:
+        UsageError: when it is no such curve.
     """
+    if curve.shape != (AUC_THRESHOLDS + 1,) or not ((curve >= 0) & (curve <= 1)).all():
+        raise UsageError(f"An accuracy curve is {AUC_THRESHOLDS + 1} parts in [0, 1].")
     return 100 * float(((curve[1:] + curve[:-1]) / 2).mean())
 
 

@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 import platform
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from tintype.evaluation.benchmark import Bench, read_truth
 from tintype.evaluation.columns import COLUMNS, REBALANCED
 from tintype.evaluation.contestants import grey_of
 from tintype.evaluation.deep import meters
+from tintype.evaluation.metrics import Picture8
 from tintype.evaluation.results import Figure, Protocol, Results, Row
 from tintype.evaluation.showing import source_name
 from tintype.evaluation.statistics import mean_figure, resamples
@@ -25,6 +27,7 @@ from tintype.images.sets import pictures_in
 from tintype.progress import Progress
 from tintype.runtime import available_cores
 
+_PART = 16  # pictures coloured at a time
 _LIBRARIES = ("numpy", "onnxruntime", "pillow", "scikit-image", "torch", "torchmetrics")
 
 
@@ -80,27 +83,17 @@ class Run:
 
     def _deep(self, rows: list[Row]) -> Iterator[Progress]:
         """Colour every picture once more for the distances that need a trained network."""
-        order = self.bench.order
-        names = {entry.name for entry in self.bench.entries}
+        positions = {entry.position for entry in self.bench.entries}
         made, _ = meters(self.features, self.downloads)
         everyone = [[make() for make in made] for _ in rows]
         values: list[list[list[float]]] = [[[] for _ in made] for _ in rows]
-        done = 0
-        for name, data in islice(pictures_in(order.data), order.limit):
-            if name not in names:
-                continue
-            truth = read_truth(name, data, order.size)
-            given = grey_of(truth, order.grey)
-            for contestant, own, lists in zip(
-                self.bench.contestants, everyone, values, strict=True
-            ):
-                result = contestant.colour(given, truth)
+        for done, (truth, results) in enumerate(self._coloured(positions), 1):
+            for result, own, lists in zip(results, everyone, values, strict=True):
                 for meter, column in zip(own, lists, strict=True):
                     if (figure := meter.add(result, truth)) is not None:
                         column.append(figure)
-            done += 1
-            yield Progress(done, len(names), "feature distances")
-        weights = resamples(len(names))
+            yield Progress(done, len(positions), "feature distances")
+        weights = resamples(len(positions))
         for index, (own, lists) in enumerate(zip(everyone, values, strict=True)):
             figures = dict(rows[index].figures)
             per_picture = dict(rows[index].values)
@@ -110,6 +103,20 @@ class Run:
                 if total is None:
                     per_picture[meter.metric.key] = tuple(round(each, 6) for each in column)
             rows[index] = replace(rows[index], figures=figures, values=per_picture)
+
+    def _coloured(self, positions: set[int]) -> Iterator[tuple[Picture8, list[Picture8]]]:
+        """The pictures at these places of the set, each with everyone's result."""
+        order = self.bench.order
+
+        def colour(each: tuple[str, bytes]) -> tuple[Picture8, list[Picture8]]:
+            truth = read_truth(*each, order.size)
+            given = grey_of(truth, order.grey)
+            return truth, [one.colour(given, truth) for one in self.bench.contestants]
+
+        chosen = (each for i, each in enumerate(pictures_in(order.data)) if i in positions)
+        with ThreadPoolExecutor(order.threads or available_cores()) as pool:
+            while part := list(islice(chosen, _PART)):
+                yield from pool.map(colour, part)
 
     def _protocol(self) -> Protocol:
         order = self.bench.order
@@ -123,7 +130,7 @@ class Run:
             left_out=tuple(self.bench.left_out),
             true_figures=self.bench.true_figures,
             versions=versions(),
-            machine=f"{processor()}, {order.threads or available_cores()} threads",
+            machine=f"{processor()}; threads: {order.threads or available_cores()}",
             command=self.command,
             made=datetime.date.today().isoformat(),
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tintype.color import rgb_to_lab
-from tintype.errors import TintypeError, UsageError
+from tintype.errors import UnreadableImage, UsageError
 from tintype.evaluation.benchmark import Bench, Order, read_truth
 from tintype.evaluation.contestants import contestants_of, grey_of, paint_grey
 from tintype.evaluation.metrics import Picture8
@@ -38,6 +38,7 @@ def gallery_of(bench: Bench, rows: Sequence[Row]) -> Gallery:
         rows: its rows.
     """
     names = [entry.name for entry in bench.entries]
+    positions = [entry.position for entry in bench.entries]
     chosen: list[tuple[str, str, list[tuple[int, str]]]] = []
     grey = next((row for row in rows if row.kind == "grey"), None)
     for row in rows:
@@ -53,11 +54,13 @@ def gallery_of(bench: Bench, rows: Sequence[Row]) -> Gallery:
     note = "Drawn from the whole set by lot, the same in every run."
     chosen.append(("At random", note, [(int(i), "") for i in sorted(drawn)]))
 
-    wanted = {names[i] for _, _, picks in chosen for i, _ in picks}
+    wanted = {positions[i] for _, _, picks in chosen for i, _ in picks}
     views = dict(_views(bench, wanted))
     return Gallery(
         tuple(
-            Section(title, note, tuple(Shot(names[i], text, views[names[i]]) for i, text in picks))
+            Section(
+                title, note, tuple(Shot(names[i], text, views[positions[i]]) for i, text in picks)
+            )
             for title, note, picks in chosen
         )
     )
@@ -74,18 +77,18 @@ def _decibels(gain: float) -> str:
     return f"{number(gain, 1, signed=True)} dB"
 
 
-def _views(bench: Bench, wanted: set[str]) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """The chosen pictures, coloured once more, as JPEG."""
+def _views(bench: Bench, wanted: set[int]) -> Iterator[tuple[int, dict[str, bytes]]]:
+    """The pictures at the chosen places of the set, coloured once more, as JPEG."""
     order = bench.order
-    for name, data in pictures_in(order.data):
-        if name in wanted:
+    for position, (name, data) in enumerate(pictures_in(order.data)):
+        if position in wanted:
             truth = read_truth(name, data, order.size)
             given = grey_of(truth, order.grey)
             shown = {TRUTH: as_jpeg(truth), GREY: as_jpeg(paint_grey(given, truth))}
             for each in bench.contestants:
                 if each.kind != "grey":
                     shown[each.label] = as_jpeg(each.colour(given, truth))
-            yield name, shown
+            yield position, shown
 
 
 def as_jpeg(picture: Picture8) -> bytes:
@@ -117,14 +120,15 @@ def blind_pairs(
     models = contestants_of(order.models, order.size, order.threads)
     if len(models) != 1:
         raise UsageError(f"A blind test is of one model, not {len(models)}.")
-    names = list(islice(names_in(order.data), order.limit))
-    ranks = dict(zip(names, np.random.default_rng(seed).permutation(len(names)), strict=True))
-    # Some will be unreadable or grey: half as many again stand by.
-    standby = {name for name in names if ranks[name] < count + count // 2 + 4}
+    total = sum(1 for _ in islice(names_in(order.data), order.limit))
+    ranks = np.random.default_rng(seed).permutation(total)
     found: list[tuple[int, tuple[bytes, bytes]]] = []
-    for name, data in pictures_in(order.data):
-        if name in standby and (pair := _pair(name, data, order, models[0].colour)) is not None:
-            found.append((int(ranks[name]), pair))
+    for rank, (name, data) in zip(ranks, pictures_in(order.data), strict=False):
+        # Some will be unreadable or grey: half as many again stand by.
+        if rank >= count + count // 2 + 4:
+            continue
+        if (pair := _pair(name, data, order, models[0].colour)) is not None:
+            found.append((int(rank), pair))
             if told is not None:
                 told(len(found))
     if not found:
@@ -137,7 +141,7 @@ def _pair(
 ) -> tuple[bytes, bytes] | None:
     try:
         truth = read_truth(name, data, order.size)
-    except TintypeError:
+    except UnreadableImage:
         return None
     lab = rgb_to_lab(truth[::4, ::4] / 255.0)
     if np.hypot(lab[..., 1], lab[..., 2]).mean() < _LEAST_CHROMA:

@@ -31,6 +31,7 @@ _THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
 )
 _CALIBRATION_PICTURES = 4
+_TIMEOUT_S = 300
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,18 @@ class Speeds:
 
         Yields:
             Jobs done, of how many.
+
+        Raises:
+            UsageError: not even a matrix product can be measured.
         """
         total = len(self.jobs) + 1
         yield Progress(0, total, "matrix product")
         first = self.jobs[0]
         peak = Job("", "fp32", "cpu", None, first.size, first.threads)
-        self.matmul_gflops = float(str(_run(peak)["matmul_gflops"]))
+        answer = _run(peak)
+        if "error" in answer:
+            raise UsageError(f"The machine cannot be measured: {answer['error']}")
+        self.matmul_gflops = float(str(answer["matmul_gflops"]))
         for number, job in enumerate(self.jobs, 1):
             yield Progress(number, total, f"{job.model}, {job.precision}")
             self.rows.append(_row(job, _run(job)))
@@ -159,26 +166,35 @@ def _ratio(peer_ms: float | None, ms: float) -> str:
 
 def _run(job: Job) -> dict[str, object]:
     threads = dict.fromkeys(_THREAD_VARIABLES, str(job.threads))
-    asked = {
+    asked: dict[str, object] = {
         "graph": None if job.graph is None else str(job.graph),
         "size": job.size,
         "threads": job.threads,
         "device": job.device,
         "count": job.count,
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "tintype.evaluation.speed_child"],
+    try:
+        done = _child(asked, threads)
+    except subprocess.TimeoutExpired:
+        return {"error": f"There was no answer within {_TIMEOUT_S} s."}
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        return {"error": f"The process ended: {last[:200]}"}
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
+
+
+def _child(asked: dict[str, object], threads: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        # -P: a json.py in the folder that the user is in must not be imported.
+        [sys.executable, "-P", "-m", "tintype.evaluation.speed_child"],
         input=json.dumps(asked),
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, **threads},
+        timeout=_TIMEOUT_S,
     )
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        return {"error": f"The process ended: {last}"}
-    answer: dict[str, object] = json.loads(done.stdout)
-    return answer
 
 
 def _row(job: Job, answer: dict[str, object]) -> SpeedRow:

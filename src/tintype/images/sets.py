@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tintype.errors import UsageError
@@ -19,7 +22,7 @@ def pictures_in(source: Path) -> Iterator[tuple[str, bytes]]:
 
     Yields:
         Each file's path inside the set, with "/", and its content. Files with another suffix
-        than a picture's are passed over.
+        than a picture's are passed over; one that cannot be read has no content.
 
     Raises:
         UsageError: when the source does not exist, or is neither a folder nor a tar file.
@@ -43,8 +46,8 @@ def _files(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Names of the pictures, each with what reads it before the next is asked for."""
     if source.is_dir():
         for path in sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES):
-            if path.is_file():
-                yield path.relative_to(source).as_posix(), path.read_bytes
+            if path.is_file() or path.is_symlink():
+                yield path.relative_to(source).as_posix(), partial(_content, path)
         return
     with tarfile.open(source) as tar:
         for member in tar:
@@ -52,12 +55,33 @@ def _files(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
                 stored = tar.extractfile(member)
                 if stored is not None:
                     yield member.name, stored.read
+        _check_end(tar)
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds; nothing, if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _check_end(tar: tarfile.TarFile) -> None:
+    """``tarfile`` takes a damaged header for the end; at the end there are zeros or nothing.
+
+    Raises:
+        tarfile.ReadError: there is something else.
+    """
+    if tar.fileobj is not None:
+        tar.fileobj.seek(tar.offset)
+        if tar.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
+            raise tarfile.ReadError(f"it is damaged at byte {tar.offset}")
 
 
 @contextmanager
 def _readable(source: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, tarfile.TarError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0].rstrip(":")
         raise UsageError(f"Cannot read the pictures in {source}: {reason}.") from error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
-from tintype.errors import UnwritableImage, UsageError
+from tintype.errors import UnwritableImage
 from tintype.evaluation.report.gallery import GREY, TRUTH, Gallery, Section, Shot
 from tintype.evaluation.report.page import page_of
 from tintype.evaluation.report.tables import csv_of, markdown_of
@@ -15,7 +16,7 @@ __all__ = ["GREY", "TRUTH", "Gallery", "Section", "Shot", "write_report"]
 
 
 def write_report(results: Results, gallery: Gallery | None, out: Path) -> list[Path]:
-    """Write the four files of a report; each appears whole or not at all.
+    """Write the four files of a report; all appear whole or none does.
 
     Args:
         results: what was measured.
@@ -26,7 +27,8 @@ def write_report(results: Results, gallery: Gallery | None, out: Path) -> list[P
         The files: results.json, results.csv, results.md, report.html.
 
     Raises:
-        UsageError: the folder cannot be written to, or a picture is no JPEG, PNG or WebP.
+        UnwritableImage: the folder cannot be written to.
+        UsageError: a picture is no JPEG, PNG or WebP.
     """
     contents = {
         "results.json": to_json(results),
@@ -34,15 +36,18 @@ def write_report(results: Results, gallery: Gallery | None, out: Path) -> list[P
         "results.md": markdown_of(results),
         "report.html": page_of(results, gallery),
     }
+    targets = [out / name for name in contents]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return [_written(out / name, content) for name, content in contents.items()]
-    except (OSError, UnwritableImage) as error:
-        raise UsageError(f"The report cannot be written to {out}: {error}") from error
-
-
-def _written(target: Path, content: str) -> Path:
-    """File names may hold what is no UTF-8; it is written as a backslash and a number."""
-    with atomic(target) as file:
-        file.write(content.encode("utf-8", "backslashreplace"))
-    return target
+        if taken := [str(target) for target in targets if target.is_dir()]:
+            raise UnwritableImage(f"{taken[0]} is a folder, so no report can be written there.")
+        with ExitStack() as stack:  # nothing gets its name before everything is written
+            for target, content in zip(targets, contents.values(), strict=True):
+                # File names may hold what is no UTF-8: a backslash and a number then.
+                file = stack.enter_context(atomic(target))
+                file.write(content.encode("utf-8", "backslashreplace"))
+                file.flush()
+    except OSError as error:
+        reason = error.strerror or error
+        raise UnwritableImage(f"The report cannot be written to {out}: {reason}.") from error
+    return targets
