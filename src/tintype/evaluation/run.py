@@ -18,7 +18,7 @@ from tintype import __version__
 from tintype.evaluation.benchmark import Bench, read_truth
 from tintype.evaluation.columns import COLUMNS, REBALANCED
 from tintype.evaluation.contestants import grey_of
-from tintype.evaluation.deep import meters
+from tintype.evaluation.deep import meters, one_thread
 from tintype.evaluation.metrics import Picture8
 from tintype.evaluation.results import Figure, Protocol, Results, Row
 from tintype.evaluation.showing import source_name
@@ -87,12 +87,13 @@ class Run:
         made, _ = meters(self.features, self.downloads)
         everyone = [[make() for make in made] for _ in rows]
         values: list[list[list[float]]] = [[[] for _ in made] for _ in rows]
-        for done, (truth, results) in enumerate(self._coloured(positions), 1):
-            for result, own, lists in zip(results, everyone, values, strict=True):
-                for meter, column in zip(own, lists, strict=True):
-                    if (figure := meter.add(result, truth)) is not None:
-                        column.append(figure)
-            yield Progress(done, len(positions), "feature distances")
+        with one_thread():
+            for done, (truth, results) in enumerate(self._coloured(positions), 1):
+                for result, own, lists in zip(results, everyone, values, strict=True):
+                    for meter, column in zip(own, lists, strict=True):
+                        if (figure := meter.add(result, truth)) is not None:
+                            column.append(figure)
+                yield Progress(done, len(positions), "feature distances")
         weights = resamples(len(positions))
         for index, (own, lists) in enumerate(zip(everyone, values, strict=True)):
             figures = dict(rows[index].figures)
