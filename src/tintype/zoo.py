@@ -146,6 +146,30 @@ def fetch(name: str, offline: bool = False, told: Told | None = None) -> Path:
         ) from error
 
 
+def graph_file(name_or_path: str | Path) -> Path:
+    """The graph's file: a known name's weights, fetched if need be, or the path itself.
+
+    Raises:
+        ModelNotFound: no such name and no such file.
+        ChecksumMismatch: the weights are not the recorded ones.
+    """
+    known = {record.name for record in list_models()}
+    if isinstance(name_or_path, str) and name_or_path in known:
+        return fetch(name_or_path)
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.suffix == ".onnx":
+        raise ModelNotFound(f"There is no file {path}.")
+    return fetch(str(name_or_path))  # says which names there are
+
+
+def graph_sha256(name_or_path: str) -> str:
+    """The checksum of a known name's weights, as recorded, or of a graph's file."""
+    known = {record.name: record.sha256 for record in list_models()}
+    return known.get(name_or_path) or sha256_of(Path(name_or_path))
+
+
 def verify(name: str) -> Path:
     """Check the file of a model against its record.
 
@@ -161,7 +185,7 @@ def verify(name: str) -> Path:
         raise ModelNotFound(
             f'The model "{name}" is not at {record.path}: run tintype models fetch {name}.'
         )
-    found = _sha256(record.path)
+    found = sha256_of(record.path)
     if found != record.sha256:
         again = "install Tintype again" if record.file else f"run tintype models fetch {name}"
         raise ChecksumMismatch(
@@ -170,7 +194,8 @@ def verify(name: str) -> Path:
     return record.path
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -180,9 +205,9 @@ def _download(record: Weights, url: str, told: Told) -> Path:
     partial = record.path.with_name(f"{record.sha256}.part")
     resumed = partial.exists() and 0 < partial.stat().st_size < record.size_bytes
     _pull(record, url, partial, told, resume=resumed)
-    if resumed and _sha256(partial) != record.sha256:
+    if resumed and sha256_of(partial) != record.sha256:
         _pull(record, url, partial, told, resume=False)  # the old part was of another file
-    found = _sha256(partial)
+    found = sha256_of(partial)
     if found != record.sha256:
         partial.unlink()
         raise ChecksumMismatch(

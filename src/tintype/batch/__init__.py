@@ -30,7 +30,7 @@ from tintype.batch.manifest import (
 from tintype.errors import AlreadyColour, TintypeError, UnreadableImage, UnwritableImage
 from tintype.images import part_prefix, read_image
 from tintype.runtime import available_cores
-from tintype.zoo import list_models
+from tintype.zoo import graph_sha256
 
 if TYPE_CHECKING:
     from tintype.batch.plan import Task
@@ -89,12 +89,7 @@ def recipe_of(colorizer: Colorizer, options: Options) -> Recipe:
     """What results of this colorizer and these options depend on, besides the pictures."""
     chosen = {name: value for name, value in asdict(options).items() if name not in _NO_EFFECT}
     plain = json.loads(json.dumps(chosen))
-    return Recipe(colorizer.name, colorizer.version, _weights_sha256(options.model), plain)
-
-
-def _weights_sha256(model: str) -> str:
-    known = {record.name: record.sha256 for record in list_models()}
-    return known[model] if model in known else sha256_of(Path(model))
+    return Recipe(colorizer.name, colorizer.version, graph_sha256(options.model), plain)
 
 
 class Batch:

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tintype import zoo
+
 MANIFEST_NAME = ".tintype.jsonl"
 
 Stamp = tuple[int, ...]
@@ -74,8 +76,7 @@ def sha256_of(source: Path | bytes) -> str:
     """The sha256 of a file's content, or of bytes, hexadecimal."""
     if isinstance(source, bytes):
         return hashlib.sha256(source).hexdigest()
-    with source.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return zoo.sha256_of(source)
 
 
 class Manifest:

@@ -60,7 +60,7 @@ def bench(
     face = face_of(ctx)
     count = threads or available_cores()
     with tempfile.TemporaryDirectory(prefix="tintype-bench-") as folder:
-        graphs = {name: _graph_of(name) for name in _names(models)}
+        graphs = {name: zoo.graph_file(name) for name in _names(models)}
         if not no_peers:
             graphs |= _peers(Path(folder), face)
         jobs = [
@@ -84,16 +84,6 @@ def _names(models: str) -> list[str]:
     if not names:
         raise UsageError("--models names no model.")
     return names
-
-
-def _graph_of(name: str) -> Path:
-    """The file of a model of the zoo, or the file itself.
-
-    Raises:
-        ModelNotFound, ChecksumMismatch: as ``zoo.fetch``.
-    """
-    known = {record.name for record in zoo.list_models()}
-    return Path(name) if name not in known and Path(name).is_file() else zoo.fetch(name)
 
 
 def _peers(folder: Path, face: Face) -> dict[str, Path]:

@@ -28,7 +28,6 @@ from tintype.engine.stream import JoinedImage
 from tintype.engine.view import draw_hints, pad, working_shape
 from tintype.errors import (
     AlreadyColour,
-    ModelNotFound,
     UnreadableImage,
     UnwritableImage,
     UsageError,
@@ -116,7 +115,7 @@ class Colorizer:
             DeviceUnavailable: the device is not in the installed ONNX Runtime.
         """
         return cls(
-            Session(_file_of(name_or_path), device, threads), Path(name_or_path).stem, threads
+            Session(zoo.graph_file(name_or_path), device, threads), Path(name_or_path).stem, threads
         )
 
     @property
@@ -343,19 +342,6 @@ def _raise_cause(failure: Exception, name: str) -> None:
     if isinstance(failure, pyvips.Error):
         raise UnreadableImage(f"{name} is truncated or damaged.") from failure
     raise failure
-
-
-def _file_of(name_or_path: str | Path) -> Path:
-    """The graph's file: a known name's weights, or the path itself."""
-    known = {record.name for record in zoo.list_models()}
-    if isinstance(name_or_path, str) and name_or_path in known:
-        return zoo.fetch(name_or_path)
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    if path.suffix == ".onnx":
-        raise ModelNotFound(f"There is no file {path}.")
-    return zoo.fetch(str(name_or_path))  # says which names there are
 
 
 @lru_cache(maxsize=2)

@@ -31,7 +31,7 @@ from tintype.evaluation.columns import COLUMNS, REBALANCED, TRUE_COLUMNS, Score,
 from tintype.evaluation.contestants import Contestant, Grey, contestants_of, grey_of
 from tintype.evaluation.fairness import summarize
 from tintype.evaluation.ledger import Ledger
-from tintype.evaluation.metrics import AUC_THRESHOLDS, Picture8, rebalanced_curve
+from tintype.evaluation.metrics import AUC_THRESHOLDS, Picture8, curve_of, rebalanced_curve
 from tintype.evaluation.results import Fairness, LeftOut, Row, Timing
 from tintype.evaluation.statistics import class_mean_figure, mean_figure, resamples
 from tintype.images.sets import names_in, pictures_in
@@ -312,8 +312,7 @@ def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def _curve(one: Score) -> NDArray[np.float64]:
-    counts = np.bincount(one.cells % (AUC_THRESHOLDS + 2), one.counts, AUC_THRESHOLDS + 2)
-    return np.asarray(np.cumsum(counts)[:-1] / counts.sum())
+    return curve_of(np.bincount(one.cells % (AUC_THRESHOLDS + 2), one.counts))
 
 
 def _by_class(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +135,7 @@ class Model:
         record = next((r for r in zoo.list_models() if r.name == name), None)
         title = name if record else Path(name).name
         self.label = title if strength == 1 else f"{title}@{strength:g}"
-        self.sha256 = record.sha256 if record else _sha256(Path(name))
+        self.sha256 = zoo.graph_sha256(name)
         self.families = record.seen if record else None
         # The truth is in colour, and its own grey may look toned: both are meant.
         self._options = Options(strength=strength, working_size=size, force=True)
@@ -180,8 +179,3 @@ def _contestant(name: str, size: int | None, threads: int | None) -> Contestant:
         return Model(plain, float(strength), size, threads)
     except ValueError as error:
         raise UsageError(f'"{name}": the strength after "@" must be a number.') from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import zipfile
@@ -72,7 +73,7 @@ class Ledger:
         if not scores:
             return
         faces = [face.to_row() for each in scores for face in each.faces]
-        width = len(FaceFigures.from_row(np.zeros(16)).to_row()) if not faces else len(faces[0])
+        width = len(dataclasses.fields(FaceFigures))
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with atomic(self._path) as file:

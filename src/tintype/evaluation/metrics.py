@@ -224,7 +224,7 @@ def accuracy_curve(ab: NDArray[np.floating], true_ab: NDArray[np.floating]) -> N
     return curve_of(np.bincount(error_steps(ab, true_ab)))
 
 
-def curve_of(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+def curve_of(counts: NDArray[np.integer] | NDArray[np.floating]) -> NDArray[np.float64]:
     """The raw accuracy curve of pixels counted by :func:`error_steps`.
 
     Args:

@@ -18,7 +18,7 @@ from tintype import __version__
 from tintype.evaluation.benchmark import Bench, read_truth
 from tintype.evaluation.columns import COLUMNS, REBALANCED
 from tintype.evaluation.contestants import grey_of
-from tintype.evaluation.deep import meters, one_thread
+from tintype.evaluation.deep import Meter, meters, one_thread
 from tintype.evaluation.metrics import Picture8
 from tintype.evaluation.results import Figure, Protocol, Results, Row
 from tintype.evaluation.showing import source_name
@@ -64,10 +64,10 @@ class Run:
         yield from self.bench.measure()
         rows = list(self.bench.rows(self.family))
         metrics = [*COLUMNS, REBALANCED]
-        for make in made:
-            metrics.append(make().metric)
         if made:
-            yield from self._deep(rows)
+            everyone = [[make() for make in made] for _ in rows]
+            metrics += [meter.metric for meter in everyone[0]]
+            yield from self._deep(rows, everyone)
         if self.bench.order.timed:
             yield Progress(0, 0, "timing")
             times = self.bench.timings()
@@ -81,12 +81,10 @@ class Run:
             missing=missing,
         )
 
-    def _deep(self, rows: list[Row]) -> Iterator[Progress]:
+    def _deep(self, rows: list[Row], everyone: list[list[Meter]]) -> Iterator[Progress]:
         """Colour every picture once more for the distances that need a trained network."""
         positions = {entry.position for entry in self.bench.entries}
-        made, _ = meters(self.features, self.downloads)
-        everyone = [[make() for make in made] for _ in rows]
-        values: list[list[list[float]]] = [[[] for _ in made] for _ in rows]
+        values: list[list[list[float]]] = [[[] for _ in own] for own in everyone]
         with one_thread():
             for done, (truth, results) in enumerate(self._coloured(positions), 1):
                 for result, own, lists in zip(results, everyone, values, strict=True):

@@ -100,16 +100,13 @@ def as_jpeg(picture: Picture8) -> bytes:
     return stream.getvalue()
 
 
-def blind_pairs(
-    order: Order, count: int, seed: int = 0, told: Callable[[int], None] | None = None
-) -> list[tuple[bytes, bytes]]:
+def blind_pairs(order: Order, count: int, seed: int = 0) -> list[tuple[bytes, bytes]]:
     """True and coloured versions of photographs drawn by lot, for a blind test of one model.
 
     Args:
         order: the set, its size and grey, and one model.
         count: how many; all, when the set has fewer.
         seed: of the lot.
-        told: called with how many are done.
 
     Returns:
         (real, coloured), both JPEG.
@@ -129,8 +126,6 @@ def blind_pairs(
             continue
         if (pair := _pair(name, data, order, models[0].colour)) is not None:
             found.append((int(rank), pair))
-            if told is not None:
-                told(len(found))
     if not found:
         raise UsageError(f"There is no colour photograph to show in {order.data}.")
     return [pair for _, pair in sorted(found)[:count]]
