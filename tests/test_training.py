@@ -16,11 +16,14 @@ torch = pytest.importorskip("torch")
 from tintype.bins import in_gamut_centres, soft_encode  # noqa: E402
 from tintype.errors import TrainingError  # noqa: E402
 from tintype.models import ARCHITECTURES, build  # noqa: E402
-from tintype.training import datasets, losses, tasks, trainer  # noqa: E402
+from tintype.training import augment, datasets, losses, trainer  # noqa: E402
 from tintype.training.checkpoints import load_trained  # noqa: E402
-from tintype.training.config import Data, Film, Optimizer, Phase, Recipe, load_recipe  # noqa: E402
+from tintype.training.config import Data, Film, Optimizer, Phase, Recipe  # noqa: E402
+from tintype.training.logbook import read_rows  # noqa: E402
+from tintype.training.recipes import load_recipe  # noqa: E402
 
-RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
+RECIPE_FOLDER = Path(__file__).parents[1] / "recipes"
+RECIPES = sorted(RECIPE_FOLDER.rglob("*.yaml"))
 SMALL = {"context_width": 16, "decoder_widths": (16, 16, 16)}
 
 
@@ -63,7 +66,7 @@ def recipe() -> Recipe:
     return Recipe(
         architecture="tintype",
         data=Data(("train.tar", "folder"), {"same": "train.tar"}, short_side=32),
-        phases=(Phase(8, 2, 32, (24, 32)), Phase(8, 4, 32, (32, 32))),
+        phases=(Phase(2, 32, (24, 32), pictures=8), Phase(4, 32, (32, 32), pictures=8)),
         options=dict(SMALL),
         optimizer=Optimizer(warmup_pictures=4),
         validate_every=8,
@@ -86,16 +89,47 @@ def test_cache_holds_the_colour_pictures_once(root: Path, recipe: Recipe) -> Non
 def test_batches_are_functions_of_seed_and_step(root: Path, recipe: Recipe) -> None:
     cache = datasets.open_cache(recipe.data, root, root / "cache")
     weights = datasets.draw_weights(cache.names, {"sky-": 0.0})
-    phase = Phase(8, 5, 32, (20, 30))
-    first = cache.batch(3, phase, 1, weights)
-    assert (first == cache.batch(3, phase, 1, weights)).all()
+    sampler = datasets.Sampler(cache, np.cumsum(weights), seed=1)
+    phase = Phase(5, 32, (20, 30), pictures=8)
+    first, chosen = sampler.crops(3, phase, range(5))
+    assert (first == sampler.crops(3, phase, range(5))[0]).all()
+    assert (first[2:4] == sampler.crops(3, phase, range(2, 4))[0]).all()  # parts are the same rows
     assert first.shape[0] == 5
     assert 20 <= first.shape[1] == first.shape[2] <= 30
-    sides = {cache.batch(step, phase, 1, weights).shape[1] for step in range(20)}
+    sides = {sampler.crops(step, phase, range(5))[0].shape[1] for step in range(20)}
     assert len(sides) > 3
     # Only the picture of weight 1 is ever drawn: all crops lie within it.
+    assert set(cache.names[chosen]) == {"tall.png"}
     only = cache.picture(int(np.flatnonzero(cache.names == "tall.png")[0]))
     assert {tuple(c) for c in first.reshape(-1, 3)} <= {tuple(c) for c in only.reshape(-1, 3)}
+
+
+def test_a_share_is_the_same_pictures_each_time(root: Path, recipe: Recipe) -> None:
+    whole = datasets.open_cache(recipe.data, root, root / "cache")
+    half, less = (
+        datasets.open_cache(dataclasses.replace(recipe.data, share=share), root, root / "cache")
+        for share in (0.5, 0.3)
+    )
+    assert (len(whole), len(half), len(less)) == (7, 4, 2)
+    assert set(less.names) < set(half.names) < set(whole.names)
+    index = int(np.flatnonzero(whole.names == half.names[-1])[0])
+    assert (half.picture(3) == whole.picture(index)).all()
+
+
+def test_kinds_come_from_the_names(root: Path, recipe: Recipe) -> None:
+    cache = datasets.open_cache(recipe.data, root, root / "cache")
+    numbers, kinds = cache.labels()
+    assert kinds == ["other", "sky"]
+    assert [kinds[n] for n in numbers] == [
+        "sky" if name.startswith("sky") else "other" for name in cache.names
+    ]
+
+
+def test_a_star_stands_for_anything(root: Path, recipe: Recipe) -> None:
+    data = dataclasses.replace(recipe.data, train=("tr*.tar",))
+    assert len(datasets.open_cache(data, root, root / "cache")) == 6
+    with pytest.raises(TrainingError, match=r"no\*\.tar"):
+        datasets.open_cache(dataclasses.replace(data, train=("no*.tar",)), root, root / "cache")
 
 
 @pytest.mark.parametrize("missing", ["nowhere.tar", "nowhere"])
@@ -111,32 +145,93 @@ def test_no_colour_pictures_is_an_error(root: Path, recipe: Recipe) -> None:
         datasets.open_cache(data, root, root / "cache")
 
 
-def test_soft_cross_entropy_matches_the_formula() -> None:
+@pytest.mark.parametrize("neighbours", [1, 5])
+def test_cross_entropy_of_bins_matches_the_formula(neighbours: int) -> None:
     rng = np.random.default_rng(0)
     centres = in_gamut_centres()
-    prior = losses.prior_of(rng.normal(0, 20, (5000, 2)))
-    loss = losses.SoftCrossEntropy(prior, rebalancing=0.5)
+    prior = losses.prior_of(rng.normal(0, 20, (5000, 2)), centres)
+    loss = losses.BinsCrossEntropy(centres, prior, 0.5, neighbours)
     ab = rng.integers(-60, 60, (50, 2)).astype(np.float32)
+    lab = np.concatenate([np.full((50, 1), 50, np.float32), ab], 1)
     logits = rng.normal(size=(50, 313)).astype(np.float32)
-    index, weight = soft_encode(ab, centres)
+    index, weight = soft_encode(ab, centres, neighbours)
     log_probs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
     balance = 1 / (0.5 * prior + 0.5 / 313)
     balance /= (prior * balance).sum()
-    each = -(np.take_along_axis(log_probs, index, 1) * weight).sum(1) * balance[index[:, 0]]
-    ours = loss(torch.from_numpy(logits), torch.from_numpy(ab))
+    scale = balance[index[:, 0]]
+    each = -(np.take_along_axis(log_probs, index, 1) * weight).sum(1) * scale
+    ours, least = loss(torch.from_numpy(logits), torch.from_numpy(lab))
     assert float(ours) == pytest.approx(each.mean(), rel=1e-4)
+    entropy = -(weight * np.log(weight)).sum(1) * scale
+    assert float(least) == pytest.approx(entropy.mean(), rel=1e-4, abs=1e-6)
+    perfect = torch.full((50, 313), -30.0)
+    perfect.scatter_(1, torch.from_numpy(index), torch.from_numpy(weight).log())
+    assert float(loss(perfect, torch.from_numpy(lab))[0]) == pytest.approx(float(least), abs=1e-3)
 
 
-def test_disturbed_lightness_stays_in_range_and_is_repeatable() -> None:
+def test_cross_entropy_of_a_palette_takes_the_nearest_colour() -> None:
+    palette = torch.tensor([[0.0, 0, 0], [1, 1, 1], [1, 0, 0]])
+    rgb = torch.tensor([[0.9, 0.1, 0.2], [0.1, 0.2, 0.1]])
+    prior = losses.palette_prior(rgb.numpy(), palette.numpy())
+    assert prior == pytest.approx([2 / 5, 1 / 5, 2 / 5])
+    loss = losses.PaletteCrossEntropy(palette, prior, rebalancing=0.0)
+    logits = torch.zeros(2, 3)
+    balance = 1 / prior / 3  # so that the prior's expectation is 1
+    wanted = np.log(3) * (balance[2] + balance[0]) / 2
+    assert float(loss(logits, rgb)[0]) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_distances_of_colours() -> None:
+    colour, true = torch.zeros(1, 2, 1, 2), torch.tensor([[[[2.0, -20.0]], [[0.0, 0.0]]]])
+    assert float(losses.colour_distance(colour, true, "l1")) == pytest.approx(5.5)
+    assert float(losses.colour_distance(colour, true, "l2")) == pytest.approx(101)
+    huber = (4 / 10 + (20 - 2.5)) / 4
+    assert float(losses.colour_distance(colour, true, "huber", 5.0)) == pytest.approx(huber)
+    assert float(losses.colour_distance(colour, true, "l1", unit=2)) == pytest.approx(11)
+
+
+def test_colourfulness_is_that_of_the_metrics() -> None:
+    from tintype.evaluation import metrics
+
+    rgb = np.random.default_rng(0).integers(0, 256, (2, 8, 9, 3)).astype(np.uint8)
+    ours = losses.colourfulness(torch.from_numpy(rgb).permute(0, 3, 1, 2).double() / 255)
+    theirs = [metrics.colourfulness(each) for each in rgb]
+    assert ours.numpy() == pytest.approx(theirs, rel=0.01)  # n - 1 against n in the variance
+    grey = torch.full((1, 3, 4, 4), 0.5, requires_grad=True)
+    losses.colourfulness(grey).sum().backward()
+    assert torch.isfinite(grey.grad).all()
+
+
+def rngs(n: int) -> list[np.random.Generator]:
+    return [np.random.default_rng((1, i)) for i in range(n)]
+
+
+@pytest.mark.parametrize("use", ["tone", "grain", "blur", "fading", "scratches"])
+def test_disturbed_lightness_stays_in_range_and_is_repeatable(use: str) -> None:
     L = torch.linspace(0, 100, 4 * 32 * 32).reshape(4, 1, 32, 32)
-    always = Film(1, 1, 1)
-    first = tasks.disturb_lightness(L, always, np.random.default_rng(1))
+    L = L + torch.rand(L.shape, generator=torch.manual_seed(0))
+    none = dataclasses.asdict(Film(0, 0, 0, 0, 0))
+    film = Film(**none | {use: 1.0})
+    first = augment.disturb_lightness(L, film, rngs(4))
     assert first.min() >= 0
     assert first.max() <= 100
-    assert (first - L).abs().mean() > 1
-    assert torch.equal(first, tasks.disturb_lightness(L, always, np.random.default_rng(1)))
-    untouched = tasks.disturb_lightness(L, Film(0, 0, 0), np.random.default_rng(1))
-    assert (untouched - L).abs().max() < 0.02
+    assert (first - L).abs().mean() > 0.05
+    assert torch.equal(first, augment.disturb_lightness(L, film, rngs(4)))
+    second = augment.disturb_lightness(L[1:2], film, rngs(2)[1:])
+    assert torch.equal(first[1:2], second)  # a picture's own, whoever is beside it
+    untouched = augment.disturb_lightness(L, Film(**none), rngs(4))
+    assert (untouched - L.clamp(0, 100)).abs().max() < 0.02
+
+
+def test_rotation_turns_and_leaves_no_empty_corner() -> None:
+    lab = torch.zeros(3, 3, 32, 32)
+    lab[:, :, 14:18, :] = 50.0
+    lab[:, 0] += 20
+    turned = augment.rotate(lab, 30.0, rngs(3))
+    assert torch.equal(lab, augment.rotate(lab, 0.0, rngs(3)))
+    assert (turned[:, 0] >= 20 - 1e-3).all()
+    assert len({round(float(x), 3) for x in turned.std((1, 2, 3))}) == 3
+    assert torch.equal(turned[1:2], augment.rotate(lab[1:2], 30.0, rngs(2)[1:]))
 
 
 def run(recipe: Recipe, root: Path, name: str) -> Path:
@@ -160,10 +255,17 @@ def test_interrupted_training_resumes_exactly(root: Path, recipe: Recipe) -> Non
     model, seen = load_trained(whole / "checkpoint.safetensors")
     assert seen == 16
     assert model.predict_ab(torch.zeros(1, 1, 32, 64)).shape == (1, 2, 8, 16)
-    assert (whole / "curves.png").stat().st_size > 1000
-    rows = (whole / "validation.csv").read_text().splitlines()
-    assert rows[0].startswith("pictures,set,regression_gain_db")
-    assert len(rows) == 3
+    for name in ("validation.csv", "log.csv"):
+        ours, theirs = (read_rows(f / name) for f in (whole, broken))
+        strip = [{k: v for k, v in row.items() if k != "time_s"} for row in ours]
+        assert strip == [{k: v for k, v in row.items() if k != "time_s"} for row in theirs]
+        assert {row["pictures"] for row in ours} == {"8", "16"}
+    assert {row["head"] for row in read_rows(whole / "validation.csv")} == {
+        "ab",
+        "regression",
+        "classes",
+    }
+    assert (whole / "best.safetensors").exists()
 
 
 def test_a_run_can_start_from_another(root: Path, recipe: Recipe) -> None:
@@ -184,14 +286,14 @@ def test_a_run_can_start_from_another(root: Path, recipe: Recipe) -> None:
 def test_training_learns_colours(root: Path, recipe: Recipe) -> None:
     longer = dataclasses.replace(
         recipe,
-        phases=(Phase(240, 8, 32, (32, 32)),),
+        phases=(Phase(8, 32, (32, 32), pictures=240),),
         optimizer=Optimizer(warmup_pictures=16, ema_decay=0.8),
         film=Film(0, 0, 0),
         validate_every=1000,
     )
     folder = run(longer, root, "learns")
-    last = (folder / "validation.csv").read_text().splitlines()[-1].split(",")
-    assert float(last[2]) > 1.5  # dB over grey, of the regression head
+    gains = {row["head"]: float(row["gain_db"]) for row in read_rows(folder / "validation.csv")}
+    assert gains["regression"] > 1.5
 
 
 def test_checkpoints_of_another_network_are_refused(root: Path, recipe: Recipe) -> None:
@@ -214,22 +316,54 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"speed": 3}, "unknown key 'speed'"),
-        ({"data": {"train": ["x"]}}, "data: the key 'validation' is missing"),
-        ({"seed": "one"}, "seed: expected int"),
-        ({"phases": [{"pictures": 1, "batch": 1, "size": 1, "crops": [1]}]}, "crops"),
+        ({"speed": 3}, r"line \d+: speed: unknown key 'speed'"),
+        ({"data": {"train": ["x"]}}, r"line \d+: data: the key 'validation' is missing"),
+        ({"seed": "one"}, r"line \d+: seed: expected int"),
+        ({"phases": [{"pictures": 1, "batch": 1, "size": 1, "crops": [1]}]}, r"phases\[0\]: crops"),
         ({"phases": []}, "at least one phase"),
+        ({"phases": [{"batch": 1, "size": 1, "crops": [1, 1]}]}, "one of pictures, epochs"),
+        (
+            {"phases": [{"pictures": 1, "epochs": 2, "batch": 1, "size": 1, "crops": [1, 1]}]},
+            "one of pictures, epochs",
+        ),
         ({"film": {"grain": True}}, "film: grain: expected float"),
+        ({"task": "magic"}, "task: there is no task 'magic'"),
+        ({"objective": {"distance": "l3"}}, "distance: expected one of l1, l2, huber"),
+        ({"task": "adversarial", "objective": {"distance": "l1"}}, "unknown key 'distance'"),
     ],
 )
-def test_wrong_recipes_name_the_key(tmp_path: Path, change: dict, message: str) -> None:
+def test_wrong_recipes_name_the_key_and_the_line(
+    tmp_path: Path, change: dict, message: str
+) -> None:
     import yaml
 
-    good = yaml.safe_load(RECIPES[0].read_text())
+    good = yaml.safe_load((RECIPE_FOLDER / "tintype.yaml").read_text())
     path = tmp_path / "wrong.yaml"
     path.write_text(yaml.safe_dump(good | change))
-    with pytest.raises(TrainingError, match=message):
+    with pytest.raises(TrainingError, match=message) as caught:
         load_recipe(path)
+    if "line" in message:
+        number = int(str(caught.value).partition("line ")[2].partition(":")[0])
+        assert path.read_text().splitlines()[number - 1].startswith(next(iter(change)))
+
+
+def test_keys_can_be_set(tmp_path: Path) -> None:
+    path = RECIPE_FOLDER / "tintype.yaml"
+    changes = ["seed=7", "phases.0.batch=8", "objective.classes=0.5", "film.tone=0"]
+    recipe = load_recipe(path, [*changes, "freeze=[trunk]", "encoder=null"])
+    assert (recipe.seed, recipe.phases[0].batch, recipe.film.tone) == (7, 8, 0)
+    assert recipe.objective.classes == 0.5
+    assert recipe.freeze == ("trunk",)
+    assert recipe.encoder is None
+    for change, message in [
+        ("seed", "needs key=value"),
+        ("phases.9.batch=1", "there is no '9'"),
+        ("seed.deep=1", "there is no 'deep'"),
+        ("sead=1", "unknown key 'sead'"),
+        ("seed=[1", "is no value"),
+    ]:
+        with pytest.raises(TrainingError, match=message):
+            load_recipe(path, [change])
 
 
 def test_unreadable_recipes_are_refused(tmp_path: Path) -> None:

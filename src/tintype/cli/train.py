@@ -31,7 +31,7 @@ from tintype.errors import MissingExtra
 def train(recipe: Path, data: Path, run: Path | None, start: Path | None) -> None:
     """Train the network of RECIPE; interrupted runs resume when called again."""
     try:
-        from tintype.training.config import load_recipe
+        from tintype.training.recipes import load_recipe
         from tintype.training.trainer import train as run_training
     except ModuleNotFoundError as error:
         raise MissingExtra("Training", "train") from error

@@ -14,7 +14,7 @@ import torch
 
 from tintype.errors import ModelNotFound
 from tintype.models.eccv16 import ECCV16, ECCV16Config
-from tintype.models.network import GuidedNetwork, Network
+from tintype.models.network import Classes, GuidedNetwork, Network, Prediction
 from tintype.models.siggraph17 import SIGGRAPH17, SIGGRAPH17Config
 from tintype.models.tintype import Tintype, TintypeConfig
 from tintype.models.untrained import randomise
@@ -22,7 +22,15 @@ from tintype.models.untrained import randomise
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["ARCHITECTURES", "GuidedNetwork", "Network", "build", "random_network"]
+__all__ = [
+    "ARCHITECTURES",
+    "Classes",
+    "GuidedNetwork",
+    "Network",
+    "Prediction",
+    "build",
+    "random_network",
+]
 
 ARCHITECTURES: dict[str, tuple[Callable[..., Network], type[DataclassInstance]]] = {
     "tintype": (Tintype, TintypeConfig),

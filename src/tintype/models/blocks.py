@@ -41,26 +41,29 @@ class FoldedBlock(nn.Module):
 
 
 class ResNet18Trunk(nn.Module):
-    """conv1 to layer 3 of ResNet-18 (He 2016, arXiv 1512.03385) for one channel, folded.
+    """conv1 to layer 3 of ResNet-18 (He 2016, arXiv 1512.03385), folded.
 
-    The three input channels of conv1 are summed, since R = G = B for a grey picture; the
-    normalisation's mean and deviation are folded into the same weights, so the input is the sRGB
-    grey in [0, 1], with the border padded by the mean as ImageNet training did.
+    For one channel the three input channels of conv1 are summed, since R = G = B for a grey
+    picture; the normalisation's mean and deviation are folded into the same weights, so the input
+    is the sRGB grey in [0, 1], with the border padded by the mean as ImageNet training did.
+
+    Args:
+        inputs: 1 for grey pictures, 3 for RGB.
     """
 
     WIDTHS = (64, 64, 128, 256)
     """Channels of the features at strides 2, 4, 8 and 16."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 64, 7, 2, 3)
+        self.conv1 = nn.Conv2d(inputs, 64, 7, 2, 3)
         self.pool = nn.MaxPool2d(3, 2, 1)
         self.layer1 = nn.Sequential(FoldedBlock(64, 64, 1), FoldedBlock(64, 64, 1))
         self.layer2 = nn.Sequential(FoldedBlock(64, 128, 2), FoldedBlock(128, 128, 1))
         self.layer3 = nn.Sequential(FoldedBlock(128, 256, 2), FoldedBlock(256, 256, 1))
 
     def forward(self, grey: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(N,1,H,W) centred grey to features at strides 2, 4, 8, 16 (64, 64, 128, 256 channels)."""
+        """(N,inputs,H,W) less ``GREY_CENTRE`` to features at strides 2, 4, 8, 16 (``WIDTHS``)."""
         at2 = torch.relu(self.conv1(grey))
         at4 = self.layer1(self.pool(at2))
         at8 = self.layer2(at4)
@@ -84,8 +87,10 @@ class ResNet18Trunk(nn.Module):
             }
             rgb = arrays["conv1.weight"]
             mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
-            # conv(w, (g - mean_c) / std_c) over equal channels g, written for g - centre.
-            arrays["conv1.weight"] = (rgb / std[:, None, None]).sum(1, keepdim=True)
+            # conv(w, (g - mean_c) / std_c), written for g - centre; equal channels are summed.
+            scaled = rgb / std[:, None, None]
+            grey = self.conv1.in_channels == 1
+            arrays["conv1.weight"] = scaled.sum(1, keepdim=True) if grey else scaled
             shift = ((GREY_CENTRE - mean) / std)[:, None, None]
             arrays["conv1.bias"] = arrays["conv1.bias"] + (rgb * shift).sum((1, 2, 3))
             self.load_state_dict(arrays)

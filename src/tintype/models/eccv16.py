@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from tintype.bins import TEMPERATURE, annealed_mean, in_gamut_centres
-from tintype.models.network import Network
+from tintype.models.network import Classes, Network, Prediction
 
 L_CENTRE = 50.0
 """The lightness that the network takes as zero."""
@@ -107,17 +107,24 @@ class ECCV16(Network):
         self.centres: Tensor
         self.register_buffer("centres", centres, persistent=False)
 
-    def forward(self, L: Tensor) -> Tensor:
+    def forward(self, L: Tensor) -> Prediction:
         """Logits (N,313,H/4,W/4) of the bins for L (N,1,H,W) in [0,100]."""
-        x = self.model3(self.model2(self.model1((L - L_CENTRE) / L_SCALE)))
-        return self.model8(self.model7(self.model6(self.model5(self.model4(x)))))
+        return Prediction(logits=self._logits(L))
 
     def predict_ab(self, L: Tensor) -> Tensor:
         """The contract: ab (N,2,H/4,W/4) of L (N,1,H,W) in [0,100]."""
-        return self.mean(self(L))
+        return self.mean(self._logits(L))
+
+    def _logits(self, L: Tensor) -> Tensor:
+        x = self.model3(self.model2(self.model1((L - L_CENTRE) / L_SCALE)))
+        return self.model8(self.model7(self.model6(self.model5(self.model4(x)))))
 
     def mean(self, logits: Tensor) -> Tensor:
         """ab (N,2,h,w) of logits (N,313,h,w), as the options say."""
         if self.config.released_mean:
             return self.model_out(logits.softmax(1)) * AB_SCALE
         return annealed_mean(logits, self.centres, self.config.temperature)
+
+    def classes_of(self) -> Classes:
+        """The 313 bins."""
+        return Classes(self.centres)

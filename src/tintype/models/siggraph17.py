@@ -18,8 +18,7 @@ Our differences:
 - The hints' colours are multiplied by their mask, so that what is outside the mask cannot matter.
   The authors' tools put zeros there.
 - The authors train one head at a time, with the other's gradient stopped before the blocks that
-  both share. Here both heads' gradients pass; a training task that wants theirs calls
-  ``features``, detaches, and then calls ``heads``.
+  both share. Here both heads' gradients pass.
 - The head of bins is for training and for proposals. ``predict_ab``, and so the exported graph,
   leaves it out.
 """
@@ -29,12 +28,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tintype.bins import GRID_STEP
+from tintype.bins import GRID_STEP, ab_grid
 from tintype.models.eccv16 import AB_SCALE, L_CENTRE, L_SCALE, block
-from tintype.models.network import GuidedNetwork
+from tintype.models.network import Classes, GuidedNetwork, Prediction
 
 CLASSES = (2 * int(AB_SCALE) // GRID_STEP + 1) ** 2
 """Bins of the classification head: 529, the ab grid without regard to the gamut."""
@@ -61,13 +61,6 @@ class Features(NamedTuple):
     at1: Tensor
     at2: Tensor
     at4: Tensor
-
-
-class GuidedHeads(NamedTuple):
-    """What training needs: ``ab`` (N,2,H,W) in ab units and ``logits`` (N,529,H/4,W/4)."""
-
-    ab: Tensor
-    logits: Tensor
 
 
 class SIGGRAPH17(GuidedNetwork):
@@ -101,12 +94,17 @@ class SIGGRAPH17(GuidedNetwork):
         )
         self.model_class = nn.Sequential(nn.Conv2d(w3, CLASSES, 1))
         self.model_out = nn.Sequential(nn.Conv2d(w2, 2, 1), nn.Tanh())
+        grid = ab_grid()
+        whole = torch.from_numpy(grid[np.abs(grid).max(1) <= AB_SCALE].astype(np.float32))
+        self.centres: Tensor
+        self.register_buffer("centres", whole, persistent=False)
 
     def forward(
         self, L: Tensor, hint_ab: Tensor | None = None, hint_mask: Tensor | None = None
-    ) -> GuidedHeads:
-        """Both heads; arguments as of ``predict_ab``."""
-        return self.heads(self.features(L, hint_ab, hint_mask))
+    ) -> Prediction:
+        """Colour (N,2,H,W) in ab units, logits (N,529,H/4,W/4); arguments as of ``predict_ab``."""
+        features = self.features(L, hint_ab, hint_mask)
+        return Prediction(self._regress(features), self.model_class(features.at4))
 
     def predict_ab(
         self, L: Tensor, hint_ab: Tensor | None = None, hint_mask: Tensor | None = None
@@ -134,9 +132,9 @@ class SIGGRAPH17(GuidedNetwork):
         at8 = self.model7(self.model6(self.model5(self.model4(_every_second(at4)))))
         return Features(at1, at2, self.model8(self.model8up(at8) + self.model3short8(at4)))
 
-    def heads(self, features: Features) -> GuidedHeads:
-        """Both heads of the shared features."""
-        return GuidedHeads(self._regress(features), self.model_class(features.at4))
+    def classes_of(self) -> Classes:
+        """The whole ab grid, 529 bins."""
+        return Classes(self.centres)
 
     def _regress(self, features: Features) -> Tensor:
         x = self.model9(self.model9up(features.at4) + self.model2short9(features.at2))

@@ -10,7 +10,6 @@ speed of the machine, and ab at a quarter of the input's size, which loses nothi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +17,8 @@ from torch import Tensor, nn
 from tintype.bins import annealed_mean, in_gamut_centres
 from tintype.color import lightness_to_luminance, linear_to_srgb
 from tintype.models.blocks import GREY_CENTRE, ContextStage, ResNet18Trunk, UpBlock, conv_bn_relu
-from tintype.models.network import Network
+from tintype.models.heads import Palette
+from tintype.models.network import Classes, Network, Prediction
 
 AB_SCALE = 50.0
 """The regression head's unit in ab, so that its outputs are about 1."""
@@ -36,6 +36,9 @@ class TintypeConfig:
         calm: how much of the rebalancing the annealed mean takes back, 0 to 1. Training on
             weights w teaches probabilities p·w; p·w^(1 - calm) is what is averaged. 0 is vivid
             beyond the truth, 1 pale.
+        colours: 0 for the 313 bins; else the classes are so many RGB colours of a palette.
+        top: of such colours, how many of the most probable are averaged.
+        whole_lab: predict L beside ab, to be trained on; it is not used.
     """
 
     context_width: int = 384
@@ -43,13 +46,9 @@ class TintypeConfig:
     bins_share: float = 0.5
     temperature: float = 0.38
     calm: float = 0.5
-
-
-class Heads(NamedTuple):
-    """What training needs: ``ab`` (N,2,h,w) in ab units and ``logits`` (N,313,h,w)."""
-
-    ab: Tensor
-    logits: Tensor
+    colours: int = 0
+    top: int = 3
+    whole_lab: bool = False
 
 
 class Tintype(Network):
@@ -69,38 +68,63 @@ class Tintype(Network):
         self.up8 = UpBlock(wide, at8, middle)
         self.up4 = UpBlock(middle, at4, narrow)
         self.last = conv_bn_relu(narrow, narrow)
-        self.regression = nn.Conv2d(narrow, 2, 1)
-        centres = torch.from_numpy(in_gamut_centres().copy())
-        self.classes = nn.Conv2d(narrow, len(centres), 1)
+        self.regression = nn.Conv2d(narrow, 3 if config.whole_lab else 2, 1)
+        self.colours = Palette(config.colours, config.top) if config.colours else None
+        bins = torch.from_numpy(in_gamut_centres().copy())
         self.centres: Tensor
-        self.register_buffer("centres", centres, persistent=False)
-        # Of the rebalancing that the classes are trained with; the task sets it.
+        self.register_buffer("centres", bins, persistent=False)
+        classes = config.colours or len(bins)
+        self.classes = nn.Conv2d(narrow, classes, 1)
+        # Of the rebalancing that the classes are trained with; training sets it.
         self.log_weights: Tensor
-        self.register_buffer("log_weights", torch.zeros(len(centres)))
+        self.register_buffer("log_weights", torch.zeros(classes))
 
-    def forward(self, L: Tensor) -> Heads:
-        """Both heads for L (N,1,H,W) in [0,100]."""
+    def forward(self, L: Tensor) -> Prediction:
+        """Colour (N,2,H/4,W/4) in ab units and logits (N,313,H/4,W/4) for L (N,1,H,W)."""
         grey = linear_to_srgb(lightness_to_luminance(L))
         _, at4, at8, at16 = self.trunk(grey - GREY_CENTRE)
         x = self.up16(self.context(at16), at16)
         x = self.last(self.up4(self.up8(x, at8), at4))
-        return Heads(self.regression(x) * AB_SCALE, self.classes(x))
+        return Prediction(self.regression(x) * AB_SCALE, self.classes(x))
 
     def predict_ab(self, L: Tensor) -> Tensor:
         """The contract: ab (N,2,H/4,W/4) of L (N,1,H,W) in [0,100]."""
-        return self.mix(self(L))
+        colour, logits, _, _ = self(L)
+        return self.mix(colour, logits)
 
-    def mix(self, heads: Heads) -> Tensor:
+    def mix(self, colour: Tensor, logits: Tensor) -> Tensor:
         """One ab (N,2,h,w) of both heads, as the options say."""
-        calmed = heads.logits - self.config.calm * self.log_weights[:, None, None]
-        vivid = annealed_mean(calmed, self.centres, self.config.temperature)
-        share = self.config.bins_share
-        return (1 - share) * heads.ab + share * vivid
+        share, regression = self.config.bins_share, colour[:, -2:]
+        # A head that has no share stays out of the exported graph.
+        if share == 0:
+            return regression
+        if share == 1:
+            return self.vivid(logits)
+        return (1 - share) * regression + share * self.vivid(logits)
 
-    def parameter_groups(self, rate: float, trunk_rate: float) -> list[dict[str, object]]:
-        """Optimizer groups: the trained trunk moves slower than the new layers."""
-        # In the order of definition: a checkpoint keeps the optimizer's state by position.
-        named = list(self.named_parameters())
-        trunk = [p for name, p in named if name.startswith("trunk.")]
-        new = [p for name, p in named if not name.startswith("trunk.")]
-        return [{"params": trunk, "lr": trunk_rate}, {"params": new, "lr": rate}]
+    def heads_ab(self, L: Tensor) -> dict[str, Tensor]:
+        """ab of the mixture, of the regression and of the classes."""
+        colour, logits = (head.float() for head in self(L)[:2])
+        ab, vivid = self.mix(colour, logits), self.vivid(logits)
+        return {"ab": ab, "regression": colour[:, -2:], "classes": vivid}
+
+    def vivid(self, logits: Tensor) -> Tensor:
+        """ab (N,2,h,w) of the classes' logits (N,Q,h,w), as the options say."""
+        calmed = logits - self.config.calm * self.log_weights[:, None, None]
+        if self.colours is not None:
+            return self.colours.mean(calmed)
+        return annealed_mean(calmed, self.centres, self.config.temperature)
+
+    def classes_of(self) -> Classes:
+        """The 313 bins, or the palette."""
+        if self.colours is not None:
+            return Classes(self.colours.centres, self.colours.rgb, self.log_weights)
+        return Classes(self.centres, None, self.log_weights)
+
+    def ab_of(self, colour: Tensor, L: Tensor) -> Tensor:
+        """The ab, without the L that ``whole_lab`` has before it."""
+        return colour[:, -2:]
+
+    def target(self, lab: Tensor) -> Tensor:
+        """The true ab, or with ``whole_lab`` all of Lab (N,3,h,w)."""
+        return lab if self.config.whole_lab else lab[:, 1:]

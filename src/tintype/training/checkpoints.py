@@ -1,9 +1,10 @@
-"""How a run is kept: one safetensors file with weights, their average and the optimizer."""
+"""How a run is kept: one safetensors file with weights, their average and the optimizers."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,57 +16,78 @@ from tintype.models import Network, build
 from tintype.training.config import Recipe
 
 
-def save_checkpoint(
-    path: Path,
-    model: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
-    step: int,
-    seen: int,
-) -> None:
-    """Write everything that the next step depends on, atomically (temporary file, then rename)."""
-    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    tensors |= {f"average.{k}": v for k, v in average.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
+class State(NamedTuple):
+    """Everything that the next step depends on.
+
+    Attributes:
+        task: with the network and its opponents.
+        average: of the network's weights.
+        optimizers: by player.
+    """
+
+    task: nn.Module
+    average: nn.Module
+    optimizers: dict[str, torch.optim.Optimizer]
+
+
+class Position(NamedTuple):
+    """Where a run is.
+
+    Attributes:
+        step: steps taken.
+        seen: pictures seen.
+        lengths: of the phases, in pictures; empty before the first step.
+    """
+
+    step: int
+    seen: int
+    lengths: tuple[int, ...]
+
+
+def save_checkpoint(path: Path, state: State, recipe: Recipe, position: Position) -> None:
+    """Write a state, atomically (temporary file, then rename)."""
+    tensors = {f"task.{k}": v for k, v in state.task.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in state.average.state_dict().items()}
+    for player, optimizer in state.optimizers.items():
+        for index, values in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{player}.{index}.{k}": v for k, v in values.items()}
     metadata = {
         "architecture": recipe.architecture,
         "options": json.dumps(recipe.options),
-        "step": str(step),
-        "seen": str(seen),
+        "task": recipe.task,
+        "step": str(position.step),
+        "seen": str(position.seen),
+        "lengths": json.dumps(position.lengths),
     }
     part = path.with_suffix(".part")
     save_file({k: v.contiguous() for k, v in tensors.items()}, part, metadata)
     part.replace(path)
 
 
-def load_checkpoint(
-    path: Path,
-    model: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
-) -> tuple[int, int]:
+def load_checkpoint(path: Path, state: State, recipe: Recipe) -> Position:
     """Go back to a saved state; without a file, the start.
 
-    Returns:
-        Steps taken and pictures seen.
-
     Raises:
-        TrainingError: when the file is broken or belongs to another network.
+        TrainingError: when the file is broken or belongs to another network or task.
     """
     if not path.exists():
-        return 0, 0
+        return Position(0, 0, ())
     tensors, metadata = _read(path)
-    same = (recipe.architecture, json.dumps(recipe.options))
-    if (metadata["architecture"], metadata["options"]) != same:
+    ours = recipe.architecture, json.dumps(recipe.options), recipe.task
+    if tuple(metadata.get(key) for key in ("architecture", "options", "task")) != ours:
         raise TrainingError(f"{path} belongs to another network; choose another run folder.")
-    model.load_state_dict(_part(tensors, "model."))
-    average.load_state_dict(_part(tensors, "average."))
+    state.task.load_state_dict(_part(tensors, "task."))
+    state.average.load_state_dict(_part(tensors, "average."))
+    for player, optimizer in state.optimizers.items():
+        _restore(optimizer, _part(tensors, f"optimizer.{player}."))
+    lengths = tuple(json.loads(metadata["lengths"]))
+    return Position(int(metadata["step"]), int(metadata["seen"]), lengths)
+
+
+def _restore(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
-    for key, value in _part(tensors, "optimizer.").items():
+    for key, value in tensors.items():
         index, name = key.split(".", 1)
         # The fused optimizer walks the memory: its state must be laid out as the parameter is.
         like = parameters[int(index)]
@@ -73,7 +95,6 @@ def load_checkpoint(
         state.setdefault(int(index), {})[name] = laid_out
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-    return int(metadata["step"]), int(metadata["seen"])
 
 
 def load_average(path: Path, model: nn.Module) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +36,18 @@ def decode_rgb(data: bytes, size: tuple[int, int] | int) -> NDArray[np.uint8] | 
         The pixels, or None when the file is no readable picture.
     """
     try:
-        with Image.open(io.BytesIO(data)) as opened:
-            image = opened.convert("RGB")
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as opened:
+                image = opened.convert("RGB")
+    except (
+        OSError,
+        UnidentifiedImageError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ):
         return None
     if isinstance(size, tuple):
         if image.size != (size[1], size[0]):
@@ -75,31 +86,62 @@ class PictureCache:
         start = self.offsets[index]
         return self.pixels[start : start + height * width * 3].reshape(height, width, 3)
 
-    def batch(
-        self, step: int, phase: Phase, seed: int, weights: NDArray[np.float64]
-    ) -> NDArray[np.uint8]:
-        """The crops of a step: a pure function of its arguments, so that training resumes exactly.
+    def labels(self) -> tuple[NDArray[np.int64], list[str]]:
+        """The kind of each picture, (n,) numbers, and the kinds' names in their order.
+
+        The kind is a file's name up to the last "-": its source, or source and class.
+        """
+        kinds = [str(name).rpartition("-")[0] or "other" for name in self.names]
+        known, numbers = np.unique(kinds, return_inverse=True)
+        return numbers.astype(np.int64), known.tolist()
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws the crops of each step: functions of seed and step, so that training resumes exactly.
+
+    Attributes:
+        cache: the pictures.
+        bounds: (n,) running sum of how often each picture is drawn, relative.
+        seed: of the run.
+        flip: probability of a mirrored crop.
+    """
+
+    cache: PictureCache
+    bounds: NDArray[np.float64]
+    seed: int
+    flip: float = 0.5
+
+    def crops(
+        self, step: int, phase: Phase, rows: range
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Some rows of a step's batch; they do not depend on which rows are asked for.
 
         Args:
             step: number of the step in the whole run.
             phase: batch size and crop sides.
-            seed: of the run.
-            weights: (n,) how often each picture is drawn, relative.
+            rows: which of the batch.
 
         Returns:
-            uint8 (batch, side, side, 3), the side drawn from ``phase.crops``, half of them flipped.
+            uint8 (rows, side, side, 3), the side drawn from ``phase.crops``, and the pictures'
+            numbers (rows,).
         """
-        rng = np.random.default_rng((seed, step))
+        rng = np.random.default_rng((self.seed, step))
         side = int(rng.integers(phase.crops[0], phase.crops[1] + 1))
-        bounds = np.cumsum(weights)
-        chosen = np.searchsorted(bounds, rng.random(phase.batch) * bounds[-1], side="right")
-        crops = np.empty((phase.batch, side, side, 3), np.uint8)
-        for crop, index in zip(crops, chosen, strict=True):
-            picture = self.picture(int(index))
-            top, left = (int(rng.integers(length - side + 1)) for length in picture.shape[:2])
+        draws = rng.random(phase.batch) * self.bounds[-1]
+        chosen = np.searchsorted(self.bounds, draws, side="right")[rows.start : rows.stop]
+        crops = np.empty((len(rows), side, side, 3), np.uint8)
+        for crop, index, row in zip(crops, chosen, rows, strict=True):
+            own = self.row_rng(step, row, "crop")
+            picture = self.cache.picture(int(index))
+            top, left = (int(own.integers(length - side + 1)) for length in picture.shape[:2])
             part = picture[top : top + side, left : left + side]
-            crop[:] = part[:, ::-1] if rng.random() < 0.5 else part
-        return crops
+            crop[:] = part[:, ::-1] if own.random() < self.flip else part
+        return crops, chosen
+
+    def row_rng(self, step: int, row: int, use: Literal["crop", "film"]) -> np.random.Generator:
+        """The random numbers of one picture of a step, for one use."""
+        return np.random.default_rng((self.seed, step, row, len(use)))
 
 
 def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
@@ -114,10 +156,7 @@ def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
         TrainingError: when a source is missing or holds no usable picture.
         UsageError: when a source is no tar file.
     """
-    sources = [root / name for name in data.train]
-    missing = [str(s) for s in sources if not s.exists()]
-    if missing:
-        raise TrainingError(f"Training data not found: {', '.join(missing)}.")
+    sources = [source for name in data.train for source in _sources(root, name)]
     facts = [[s.name, s.stat().st_size] for s in sources] + [[data.short_side, data.least_chroma]]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     pixels, index = folder / f"{key}.u8", folder / f"{key}.npz"
@@ -125,9 +164,26 @@ def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
         folder.mkdir(parents=True, exist_ok=True)
         _fill(data, sources, pixels, index)
     with np.load(index, allow_pickle=False) as stored:
-        return PictureCache(
-            np.memmap(pixels, np.uint8, "r"), stored["offsets"], stored["sizes"], stored["names"]
-        )
+        kept = _share(stored["names"], data.share)
+        parts = (stored[key][kept] for key in ("offsets", "sizes", "names"))
+        return PictureCache(np.memmap(pixels, np.uint8, "r"), *parts)
+
+
+def _sources(root: Path, name: str) -> list[Path]:
+    """What a name of the recipe stands for; "*" for anything."""
+    found = sorted(root.glob(name)) if "*" in name else [root / name]
+    if not found or not found[0].exists():
+        raise TrainingError(f"Training data not found: {root / name}.")
+    return found
+
+
+def _share(names: NDArray[np.str_], share: float) -> NDArray[np.int64]:
+    """Which pictures are used: those whose names have the lowest hashes, in their old order."""
+    if share >= 1:
+        return np.arange(len(names))
+    hashes = [hashlib.sha256(str(name).encode()).digest() for name in names]
+    order = np.asarray(sorted(range(len(names)), key=lambda index: hashes[index]))
+    return np.sort(order[: max(1, round(share * len(names)))])
 
 
 def _fill(data: Data, sources: list[Path], pixels: Path, index: Path) -> None:

@@ -1,0 +1,145 @@
+"""What one step of training is: a batch drawn, losses, gradients shared, weights moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tintype.errors import TrainingError
+from tintype.models import build
+from tintype.training.augment import disturb_lightness, rotate
+from tintype.training.checkpoints import load_average
+from tintype.training.config import Phase, Recipe
+from tintype.training.datasets import PictureCache, Sampler, draw_weights
+from tintype.training.distributed import Processes
+from tintype.training.tasks import TASKS, Batch, Setting, Task, lab_of_crops, lightness_of_luma
+
+Terms = dict[str, dict[str, Tensor]]
+"""Player to its named losses."""
+
+
+def new_task(recipe: Recipe, data: Path, cache: PictureCache, start: Path | None) -> Task:
+    """A network with fresh, pre-trained or another run's weights, and what trains it.
+
+    Raises:
+        TrainingError: when the options do not fit, or the encoder or the start are not to be had.
+    """
+    torch.manual_seed(recipe.seed)
+    try:
+        model = build(recipe.architecture, recipe.options)
+    except TypeError as error:
+        raise TrainingError(f"The recipe's options do not fit: {error}") from error
+    if start is not None:
+        load_average(start, model)
+    elif recipe.encoder is not None:
+        trunk = getattr(model, "trunk", None)
+        if trunk is None:
+            raise TrainingError(f"The architecture '{recipe.architecture}' takes no encoder.")
+        trunk.load_encoder(data / recipe.encoder)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not (recipe.freeze and name.startswith(recipe.freeze)))
+    return TASKS[recipe.task](model, Setting(recipe, cache, data, start is None))
+
+
+class Stepper:
+    """Takes the steps of a run; everything random in one is a function of seed and number.
+
+    Args:
+        recipe: of the run.
+        cache: its pictures.
+        task: what is trained; moved to the device.
+        here: this process and the others.
+    """
+
+    def __init__(self, recipe: Recipe, cache: PictureCache, task: Task, here: Processes) -> None:
+        self.recipe, self.here = recipe, here
+        self.task = task.to(here.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        weights = draw_weights(cache.names, recipe.data.source_weights)
+        self.sampler = Sampler(cache, np.cumsum(weights), recipe.seed, recipe.augment.flip)
+        self.labels = torch.from_numpy(cache.labels()[0])
+        self.optimizers = {player: self._optimizer(player) for player in task.players}
+        self.peaks = {
+            player: [float(group["lr"]) for group in optimizer.param_groups]
+            for player, optimizer in self.optimizers.items()
+        }
+
+    def _optimizer(self, player: str) -> torch.optim.Optimizer:
+        how = self.recipe.optimizer
+        return torch.optim.AdamW(
+            self.task.parameter_groups(player),
+            betas=how.betas,
+            weight_decay=how.weight_decay,
+            fused=True,
+        )
+
+    def take(self, step: int, phase: Phase, rate: float) -> Terms:
+        """Move every player once.
+
+        Args:
+            step: number of the step in the whole run.
+            phase: batch and size.
+            rate: part of the peak learning rates.
+
+        Raises:
+            TrainingError: when a loss is no longer a number; no weight of that player has moved.
+        """
+        torch.manual_seed(self.recipe.seed * 1_000_003 + step * self.here.count + self.here.rank)
+        self.task.train()
+        if self.recipe.freeze_norm:
+            _freeze_norm(self.task)
+        terms: Terms = {}
+        for player, optimizer in self.optimizers.items():
+            for group, peak in zip(optimizer.param_groups, self.peaks[player], strict=True):
+                group["lr"] = peak * rate
+            optimizer.zero_grad()
+            terms[player] = self._backward(player, step, phase)
+            if not torch.isfinite(terms[player]["loss"]):
+                raise TrainingError("the loss is not a number: try a smaller learning rate")
+            moved = [p for group in optimizer.param_groups for p in group["params"]]
+            self.here.average_gradients(moved)
+            nn.utils.clip_grad_norm_(moved, self.recipe.optimizer.clip)
+            optimizer.step()
+        return terms
+
+    def _backward(self, player: str, step: int, phase: Phase) -> dict[str, Tensor]:
+        """Add up the gradients of this process's part of a batch; the means of the terms."""
+        rows, parts = self.here.rows(phase.batch), phase.accumulate
+        terms: dict[str, Tensor] = {}
+        for part in range(parts):
+            few = rows[part * len(rows) // parts : (part + 1) * len(rows) // parts]
+            rng = np.random.default_rng((self.recipe.seed, step, 1))
+            values = self.task.losses(player, self.batch(step, phase, few), rng)
+            (values["loss"] / parts).backward()
+            for name, value in values.items():
+                terms[name] = terms.get(name, torch.zeros_like(value)) + value.detach() / parts
+        return terms
+
+    def batch(self, step: int, phase: Phase, rows: range) -> Batch:
+        """Some rows of a step's batch."""
+        crops, chosen = self.sampler.crops(step, phase, rows)
+        lab, rgb = lab_of_crops(crops, phase.size, self.here.device)
+        L = lightness_of_luma(rgb) if self.recipe.data.grey == "luma" else lab[:, :1]
+        rngs = [self.sampler.row_rng(step, row, "film") for row in rows]
+        both = rotate(torch.cat([L, lab], 1), self.recipe.augment.rotation, rngs)
+        L = disturb_lightness(both[:, :1], self.recipe.film, rngs)
+        return Batch(L, both[:, 1:], self.labels[chosen].to(self.here.device))
+
+
+def _freeze_norm(task: Task) -> None:
+    for module in task.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the average: average = decay · average + (1 - decay) · model."""
+    ours: dict[str, Tensor] = average.state_dict()
+    for name, value in model.state_dict().items():
+        if value.dtype.is_floating_point:
+            ours[name].lerp_(value, 1 - decay)
+        else:
+            ours[name].copy_(value)

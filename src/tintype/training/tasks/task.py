@@ -1,0 +1,123 @@
+"""What a kind of training is: the networks it moves and the losses that move them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tintype.color import luma, luminance_to_lightness, rgb_to_lab, srgb_to_linear
+from tintype.models import Network
+from tintype.training.config import Recipe
+from tintype.training.datasets import PictureCache
+
+SAMPLE = 2000
+"""Pictures that priors and palettes are measured on."""
+
+
+class Batch(NamedTuple):
+    """Pictures of a step.
+
+    Attributes:
+        L: (N,1,S,S) what the network sees, in [0,100].
+        lab: (N,3,S,S) the true colours.
+        label: (N,) int64, the kind of each picture.
+    """
+
+    L: Tensor
+    lab: Tensor
+    label: Tensor
+
+
+class Setting(NamedTuple):
+    """What a task begins with.
+
+    Attributes:
+        recipe: of the run.
+        cache: the training pictures.
+        data: the data directory.
+        fresh: whether the network is new; a palette of a trained one stays.
+    """
+
+    recipe: Recipe
+    cache: PictureCache
+    data: Path
+    fresh: bool
+
+
+class Task(nn.Module, ABC):
+    """A network in training, with whatever helps to train it.
+
+    Attributes:
+        model: the network that is averaged, validated and exported.
+        players: who moves in a step, in turn; each has an optimizer of its own.
+    """
+
+    players: tuple[str, ...] = ("model",)
+
+    def __init__(self, model: Network, setting: Setting) -> None:
+        super().__init__()
+        self.model = model
+        self.recipe = setting.recipe
+
+    def parameter_groups(self, player: str) -> list[dict[str, object]]:
+        """The optimizer groups of a player."""
+        optimizer = self.recipe.optimizer
+        return self.model.parameter_groups(optimizer.rate, optimizer.trunk_rate)
+
+    @abstractmethod
+    def losses(self, player: str, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Named terms for a player's move; "loss" is what is minimised, the others are shown.
+
+        Args:
+            player: one of ``players``.
+            batch: pictures.
+            rng: of this step, the same for all parts of a batch.
+        """
+
+    def autocast(self, L: Tensor) -> torch.autocast:
+        """The precision that the recipe asks for."""
+        enabled = self.recipe.precision == "bf16"
+        return torch.autocast(L.device.type, torch.bfloat16, enabled)
+
+
+def lab_of_crops(
+    crops: NDArray[np.uint8], size: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Colours on the fly: uint8 sRGB (N, side, side, 3) to Lab and to sRGB in [0,1].
+
+    Returns:
+        Both (N, 3, size, size) float32.
+    """
+    rgb = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
+    if rgb.shape[-1] != size:
+        rgb = functional.interpolate(
+            rgb, (size, size), mode="bilinear", antialias=True, align_corners=False
+        )
+    return rgb_to_lab(rgb, axis=1), rgb
+
+
+def lightness_of_luma(rgb: Tensor) -> Tensor:
+    """L (N,1,H,W) of the neutral grey that has the BT.601 luma of sRGB (N,3,H,W) in [0,1]."""
+    grey = luma(rgb, "bt601", axis=1)
+    return luminance_to_lightness(srgb_to_linear(grey)).reshape(len(rgb), 1, *rgb.shape[2:])
+
+
+def shrunk(lab: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+    """(N,C,H,W) averaged over cells to (N,C,*size), H and W being multiples of size."""
+    step = lab.shape[-2] // size[0]
+    return functional.avg_pool2d(lab, step) if step > 1 else lab
+
+
+def sample_pixels(cache: PictureCache) -> NDArray[np.float32]:
+    """Colours of the training pictures, for priors and palettes: (n,3) sRGB in [0,1]."""
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(len(cache), min(len(cache), SAMPLE), replace=False)
+    pixels = [cache.picture(int(i))[4::16, 4::16].reshape(-1, 3) for i in chosen]
+    return np.asarray(np.concatenate(pixels) / 255, np.float32)
