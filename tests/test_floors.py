@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "tintype"
 MODULES = sorted(SOURCE.rglob("*.py"))
-NEEDS_TORCH = ("tintype.models", "tintype.training", "tintype.export")
+NEEDS_TORCH = ("tintype.models", "tintype.training", "tintype.export", "tintype.published")
 
 
 def module_name(path: Path) -> str:

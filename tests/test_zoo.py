@@ -1,70 +1,19 @@
 from __future__ import annotations
 
 import hashlib
-import threading
+import json
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from loopback import CONTENT, Server
+from tintype import download as downloading
 from tintype import zoo
+from tintype.download import Remote, download
 from tintype.errors import ChecksumMismatch, ModelNotFound, UsageError
 from tintype.zoo import Weights
-
-CONTENT = bytes(range(256)) * 9000
-
-
-class Server:
-    """A web server on the loopback address that can misbehave."""
-
-    def __init__(self) -> None:
-        self.ranges: list[str | None] = []
-        self.breaks_after: int | None = None
-        self.knows_ranges = True
-        self.redirects_to: str | None = None
-        self.content = CONTENT
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.answer(self)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._httpd.server_port}/tiny.onnx"
-        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        wanted = request.headers["Range"]
-        self.ranges.append(wanted)
-        if self.redirects_to:
-            request.send_response(302)
-            request.send_header("Location", self.redirects_to)
-            request.end_headers()
-            return
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-        if start and start >= len(self.content):
-            request.send_error(416)
-            return
-        if not self.knows_ranges:
-            start = 0
-        request.send_response(206 if start else 200)
-        if start:
-            end = len(self.content)
-            request.send_header("Content-Range", f"bytes {start}-{end - 1}/{end}")
-        request.send_header("Content-Length", str(len(self.content) - start))
-        request.end_headers()
-        request.wfile.write(self.content[start : self.breaks_after])
-
-    def close(self) -> None:
-        self._httpd.shutdown()
-        self._httpd.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -88,7 +37,7 @@ def record_at(url: str | None, **changes: object) -> Weights:
 
 @pytest.fixture
 def tiny(server: Server, home: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
-    record = record_at(server.url)
+    record = record_at(server.url("tiny.onnx"))
     monkeypatch.setattr(zoo, "_RECORDS", (record,))
     return record
 
@@ -97,13 +46,37 @@ def test_every_record_is_complete() -> None:
     names = [record.name for record in zoo.list_models()]
     assert names[0] == "tintype"
     assert len(set(names)) == len(names)
-    for record in zoo.list_models():
-        assert len(record.sha256) == 64
-        assert int(record.sha256, 16) >= 0
-        assert (record.file is None) != (record.url is None)
-        assert record.url is None or record.url.startswith("https://")
+    for record in zoo._RECORDS:
+        sources = [record.file, record.url, record.checkpoint]
+        assert sources.count(None) >= 2
+        assert all(each.startswith("https://") for each in sources[1:] if each is not None)
         assert record.summary
         assert record.licence
+        assert record.size_bytes > 0
+        if record.checkpoint is None:
+            assert len(record.sha256) == 64
+            assert int(record.sha256, 16) >= 0
+        else:
+            assert record.sha256 == ""  # the receipt knows
+
+
+@pytest.mark.parametrize(
+    ("name", "digits", "paper"),
+    [("eccv16-zhang", "9b330a0b", "1603.08511"), ("siggraph17-zhang", "df00044c", "1705.02999")],
+)
+def test_what_others_published(home: Path, name: str, digits: str, paper: str) -> None:
+    record = zoo.find(name)
+    assert record.checkpoint is not None
+    assert record.checkpoint.endswith(f"-{digits}.pth")
+    assert record.licence.startswith("BSD-2-Clause")
+    assert paper in record.paper
+    assert record.seen == ("ImageNet",)
+    assert not record.is_here
+    for use in (zoo.graph_file, zoo.verify, zoo.fetch):
+        with pytest.raises(ModelNotFound, match=f"run tintype models fetch {name}, which converts"):
+            use(name)
+    with pytest.raises(ModelNotFound, match="cannot be fetched offline"):
+        zoo.fetch(name, offline=True)
 
 
 def test_shipped_weights_are_the_recorded_ones() -> None:
@@ -244,3 +217,86 @@ def test_a_missing_shipped_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(zoo, "_RECORDS", (record_at(None, file="not-there.onnx"),))
     with pytest.raises(ModelNotFound, match="install Tintype again"):
         zoo.fetch("tiny")
+
+
+def test_what_is_not_published_yet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = record_at(None)
+    monkeypatch.setattr(zoo, "_RECORDS", (record,))
+    for use in (zoo.fetch, zoo.verify, zoo.graph_file):
+        with pytest.raises(
+            ModelNotFound, match=r"not been published .*workshop/weights/tiny\.onnx"
+        ):
+            use("tiny")
+    record.path.parent.mkdir()
+    record.path.write_bytes(CONTENT)  # put there by hand
+    assert zoo.fetch("tiny") == record.path
+
+
+def test_a_size_that_only_the_server_knows(server: Server, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    remote = Remote("tiny", server.url("x"), digest[:8], "its name")
+    server.breaks_after = 1_500_000
+    with pytest.raises(ModelNotFound, match=f"ended after 1500000 of {len(CONTENT)} bytes"):
+        download(remote, tmp_path / "part")
+    server.breaks_after = None
+    assert download(remote, tmp_path / "part", lambda *both: told.append(both)) == digest
+    assert told[-1] == (len(CONTENT), len(CONTENT))
+    assert server.ranges == [None, "bytes=1500000-"]
+    assert download(remote, tmp_path / "part") == digest  # whole already
+    assert len(server.ranges) == 2
+
+
+def test_a_size_that_nobody_knows(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.says_size = False
+    remote = Remote("tiny", server.url("x"), hashlib.sha256(CONTENT).hexdigest(), "its record")
+    assert download(remote, tmp_path / "part")
+    monkeypatch.setattr(downloading, "_MOST_BYTES", 1000)
+    told: list[int] = []
+    with pytest.raises(ChecksumMismatch, match="its record says"):
+        download(remote, tmp_path / "other", lambda done, _: told.append(done))
+    assert max(told) < len(CONTENT)
+    assert not (tmp_path / "other").exists()
+
+
+def converted(record: Weights, **changes: object) -> str:
+    kept = {"checkpoint_sha256": "a" * 64, "sha256": record.sha256, "size_bytes": 7}
+    return json.dumps(kept | changes)
+
+
+def test_a_receipt_completes_its_record(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    record = record_at(None, sha256="", checkpoint="https://example.org/x-01234567.pth")
+    monkeypatch.setattr(zoo, "_RECORDS", (record,))
+    record.path.parent.mkdir()
+    record.path.write_bytes(CONTENT)
+    assert not zoo.find("tiny").is_here  # nobody knows what the file is
+    receipt = record.path.with_suffix(".json")
+    receipt.write_text(converted(record, sha256=digest))
+    now = zoo.find("tiny")
+    assert (now.sha256, now.size_bytes, now.is_here) == (digest, 7, True)
+    assert zoo.graph_sha256("tiny") == digest
+    assert zoo.graph_file("tiny") == zoo.verify("tiny") == record.path
+    record.path.write_bytes(CONTENT[1:])
+    with pytest.raises(ChecksumMismatch, match="delete it and run tintype models fetch tiny"):
+        zoo.verify("tiny")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "{}", "null", '{"more": 1}'],
+)
+def test_a_damaged_receipt_is_none(
+    home: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    record = record_at(None, sha256="", checkpoint="https://example.org/x-01234567.pth")
+    monkeypatch.setattr(zoo, "_RECORDS", (record,))
+    record.path.parent.mkdir()
+    receipt = record.path.with_suffix(".json")
+    receipt.write_text(content)
+    assert zoo.find("tiny") == record
+    for change in ({"sha256": "x"}, {"sha256": 1}, {"size_bytes": "7"}, {"more": 1}):
+        receipt.write_text(converted(record_at(None), **change))
+        assert zoo.find("tiny") == record

@@ -3,42 +3,52 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
+import json
 import os
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPException, HTTPMessage
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, cast
-from urllib.response import addinfourl
 
-from tintype.errors import ChecksumMismatch, ModelNotFound, UsageError
+from tintype.download import Remote, Told, download, sha256_of
+from tintype.errors import ChecksumMismatch, ModelNotFound
+
+__all__ = [
+    "Receipt",
+    "Weights",
+    "cache_directory",
+    "fetch",
+    "find",
+    "graph_file",
+    "graph_sha256",
+    "how_to_get",
+    "list_models",
+    "receipt_of",
+    "sha256_of",
+    "verify",
+]
 
 _BUNDLED = Path(__file__).parent / "weights"
-_TIMEOUT_S = 30
-_PIECE_BYTES = 1 << 20
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-Told = Callable[[int, int], None]
-"""Told (bytes done, bytes in all) while weights come in."""
+_AUTHORS = "https://colorizers.s3.us-east-2.amazonaws.com"
+_AUTHORS_LICENCE = "BSD-2-Clause, its authors' own: see github.com/richzhang/colorization"
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One model: what it is, whose it is, and which file holds it."""
+    """One model: what it is, whose it is, and where its file comes from.
+
+    Its file comes with the package (``file``), or is fetched as it is (``url``), or is converted
+    here from what its authors published (``checkpoint``); with none of the three it has not been
+    published yet.
+    """
 
     name: str
     """What the user calls it."""
     version: str
     """Counts up with every training whose results differ."""
     sha256: str
-    """Of the .onnx file, 64 hexadecimal digits."""
+    """Of the .onnx file, 64 hexadecimal digits; "" for a checkpoint not yet converted here."""
     size_bytes: int
-    """Of the .onnx file."""
+    """Of the .onnx file; of the checkpoint until it is converted here."""
     licence: str
     """Of the weights: SPDX identifier, and what limits it."""
     summary: str
@@ -48,9 +58,15 @@ class Weights:
     file: str | None = None
     """Name of the file that the package ships, if it does."""
     url: str | None = None
-    """Where the file is fetched from otherwise, https."""
+    """Where the .onnx file is fetched from, https or file."""
     seen: tuple[str, ...] = ()
     """Families of pictures that its training or its encoder saw: a set of them is marked."""
+    checkpoint: str | None = None
+    """Where its authors publish their .pth, whose name ends in the first digits of its sha256."""
+    architecture: str = ""
+    """Name of the network in ``tintype.models``."""
+    options: tuple[tuple[str, object], ...] = ()
+    """Options of the architecture that differ from its defaults, by name."""
 
     @property
     def path(self) -> Path:
@@ -62,7 +78,26 @@ class Weights:
     @property
     def is_here(self) -> bool:
         """Whether the file is there, so that no network is needed."""
-        return self.path.is_file()
+        return bool(self.sha256) and self.path.is_file()
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was converted on this machine; lies beside the graph, as JSON."""
+
+    checkpoint_sha256: str
+    """Of the authors' file: another one is refused from then on."""
+    sha256: str
+    """Of the .onnx file that was made of it."""
+    size_bytes: int
+    """Of the .onnx file."""
+
+    def __post_init__(self) -> None:
+        digests = (self.checkpoint_sha256, self.sha256)
+        if not all(re.fullmatch("[0-9a-f]{64}", each) for each in digests):
+            raise ValueError("a receipt holds two sha256 of 64 hexadecimal digits")
+        if not isinstance(self.size_bytes, int):
+            raise ValueError("a receipt holds a whole number of bytes")
 
 
 _RECORDS: tuple[Weights, ...] = (
@@ -76,6 +111,33 @@ _RECORDS: tuple[Weights, ...] = (
         paper="",
         seen=("ImageNet", "COCO", "VOC", "SUN", "Places", "LFW", "Helen", "UTKFace"),
         file="tintype-2.onnx",
+        architecture="tintype",
+        options=(("decoder_widths", (224, 160, 96)), ("bins_share", 0.4), ("temperature", 0.6)),
+    ),
+    Weights(
+        name="eccv16-zhang",
+        version="1",
+        sha256="",
+        size_bytes=128_976_165,
+        licence=_AUTHORS_LICENCE,
+        summary="ECCV16 with its authors' weights: vivid, at times an unreal tint; slow.",
+        paper="Zhang, Isola, Efros 2016: Colorful Image Colorization, arXiv 1603.08511",
+        seen=("ImageNet",),
+        checkpoint=f"{_AUTHORS}/colorization_release_v2-9b330a0b.pth",
+        architecture="eccv16",
+        options=(("released_mean", True),),
+    ),
+    Weights(
+        name="siggraph17-zhang",
+        version="1",
+        sha256="",
+        size_bytes=136_787_426,
+        licence=_AUTHORS_LICENCE,
+        summary="SIGGRAPH17 with its authors' weights: calmer, takes colour hints; slowest.",
+        paper="Zhang et al. 2017: Real-Time User-Guided Image Colorization, arXiv 1705.02999",
+        seen=("ImageNet",),
+        checkpoint=f"{_AUTHORS}/siggraph17-df00044c.pth",
+        architecture="siggraph17",
     ),
 )
 
@@ -90,8 +152,12 @@ def cache_directory() -> Path:
 
 
 def list_models() -> tuple[Weights, ...]:
-    """Every model that Tintype knows by name, the default first."""
-    return _RECORDS
+    """Every model that Tintype knows by name, the default first.
+
+    A checkpoint that was converted on this machine has the sha256 and the size that its receipt
+    keeps.
+    """
+    return tuple(_as_converted(record) for record in _RECORDS)
 
 
 def find(name: str) -> Weights:
@@ -105,6 +171,23 @@ def find(name: str) -> Weights:
         return known[name]
     close = difflib.get_close_matches(name, known) or list(known)
     raise ModelNotFound(f'There is no model "{name}"; did you mean {" or ".join(close)}?')
+
+
+def how_to_get(record: Weights) -> str:
+    """What to do while the file of a model is not here, as the end of a sentence."""
+    if record.file is not None:
+        return "install Tintype again"
+    if record.url is not None:
+        return f"run tintype models fetch {record.name}"
+    if record.checkpoint is not None:
+        return (
+            f"run tintype models fetch {record.name}, which converts what its authors published "
+            'and needs pip install "tintype[train]"'
+        )
+    return (
+        "it has not been published yet; from a checkout of the sources use "
+        f"--model workshop/weights/{record.name}.onnx"
+    )
 
 
 def fetch(name: str, offline: bool = False, told: Told | None = None) -> Path:
@@ -121,36 +204,29 @@ def fetch(name: str, offline: bool = False, told: Told | None = None) -> Path:
         The path of the .onnx file, whose sha256 is the recorded one.
 
     Raises:
-        ModelNotFound: no such model, or its file is neither here nor to be had.
+        ModelNotFound: no such model, or its file is not here and cannot be had as it is.
         ChecksumMismatch: the file is not the recorded one; a download is deleted.
     """
     record = find(name)
-    if record.is_here:
-        return verify(name)
-    if record.url is None:
-        raise ModelNotFound(
-            f'The file of the model "{name}" is missing ({record.path}): install Tintype again.'
-        )
-    if offline:
+    if not record.is_here and offline and (record.url or record.checkpoint):
         raise ModelNotFound(
             f'The model "{name}" is not in {cache_directory()} and cannot be fetched offline: '
             f"run tintype models fetch {name} while online."
         )
-    try:
-        record.path.parent.mkdir(parents=True, exist_ok=True)
-        return _download(record, record.url, told or (lambda done, total: None))
-    except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise ModelNotFound(
-            f'The model "{name}" cannot be fetched from {record.url}: {reason}; try again later.'
-        ) from error
+    if record.is_here or record.url is None:
+        return verify(name)  # says what to do where it is not here
+    remote = Remote(name, record.url, record.sha256, "its record", record.size_bytes)
+    part = record.path.with_name(f"{record.sha256}.part")
+    download(remote, part, told)
+    part.replace(record.path)
+    return record.path
 
 
 def graph_file(name_or_path: str | Path) -> Path:
     """The graph's file: a known name's weights, fetched if need be, or the path itself.
 
     Raises:
-        ModelNotFound: no such name and no such file.
+        ModelNotFound: no such name and no such file, or a model that cannot be fetched as it is.
         ChecksumMismatch: the weights are not the recorded ones.
     """
     known = {record.name for record in list_models()}
@@ -167,112 +243,44 @@ def graph_file(name_or_path: str | Path) -> Path:
 def graph_sha256(name_or_path: str) -> str:
     """The checksum of a known name's weights, as recorded, or of a graph's file."""
     known = {record.name: record.sha256 for record in list_models()}
-    return known.get(name_or_path) or sha256_of(Path(name_or_path))
+    return known[name_or_path] if name_or_path in known else sha256_of(Path(name_or_path))
 
 
 def verify(name: str) -> Path:
-    """Check the file of a model against its record.
+    """Check the file of a model against its record, or its receipt if it was converted here.
 
     Returns:
         Its path.
 
     Raises:
-        ModelNotFound: no such model, or it has not been fetched.
+        ModelNotFound: no such model, or its file is not here.
         ChecksumMismatch: the file is not the recorded one.
     """
     record = find(name)
     if not record.is_here:
         raise ModelNotFound(
-            f'The model "{name}" is not at {record.path}: run tintype models fetch {name}.'
+            f'The model "{name}" is not here ({record.path}): {how_to_get(record)}.'
         )
     found = sha256_of(record.path)
     if found != record.sha256:
-        again = "install Tintype again" if record.file else f"run tintype models fetch {name}"
         raise ChecksumMismatch(
-            f"{record.path} has the sha256 {found}, not {record.sha256}: delete it and {again}."
+            f"{record.path} has the sha256 {found}, not {record.sha256}: delete it and "
+            f"{how_to_get(record)}."
         )
     return record.path
 
 
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _download(record: Weights, url: str, told: Told) -> Path:
-    """Download to a partial file, check it, and only then give it its name."""
-    partial = record.path.with_name(f"{record.sha256}.part")
-    resumed = partial.exists() and 0 < partial.stat().st_size < record.size_bytes
-    _pull(record, url, partial, told, resume=resumed)
-    if resumed and sha256_of(partial) != record.sha256:
-        _pull(record, url, partial, told, resume=False)  # the old part was of another file
-    found = sha256_of(partial)
-    if found != record.sha256:
-        partial.unlink()
-        raise ChecksumMismatch(
-            f"What {url} gave has the sha256 {found}, not {record.sha256}; it was deleted."
-        )
-    partial.replace(record.path)
-    return record.path
-
-
-def _pull(record: Weights, url: str, partial: Path, told: Told, *, resume: bool) -> None:
-    start = partial.stat().st_size if resume else 0
-    answer = _open(url, start)
-    done = start if _continues(answer, start) else 0
-    with answer, partial.open("r+b" if done else "wb") as file:
-        file.seek(done)
-        file.truncate()
-        # A server that sends more than the record says must not fill the disk.
-        while done <= record.size_bytes and (piece := answer.read(_PIECE_BYTES)):
-            file.write(piece)
-            done += len(piece)
-            told(done, record.size_bytes)
-    if done < record.size_bytes:
-        raise OSError(f"the connection ended after {done} of {record.size_bytes} bytes")
-
-
-def _continues(answer: addinfourl, start: int) -> bool:
-    """Whether the server sends the rest from ``start`` on, as it was asked to."""
-    return start > 0 and answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-
-
-def _open(url: str, start: int) -> addinfourl:
-    """Ask for a file from byte ``start`` on; the server may answer with all of it."""
-    _require_safe(url)
-    headers = {"User-Agent": "tintype"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    opener = urllib.request.build_opener(_SafeRedirects)
-    request = urllib.request.Request(url, headers=headers)
+def receipt_of(record: Weights) -> Receipt | None:
+    """What was converted here for a model; None before, or where the receipt cannot be read."""
     try:
-        return cast(addinfourl, opener.open(request, timeout=_TIMEOUT_S))
-    except urllib.error.HTTPError as error:
-        error.close()
-        if start and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return _open(url, 0)
-        raise
+        kept = json.loads(record.path.with_suffix(".json").read_text(encoding="utf-8"))
+        return Receipt(**kept)
+    except (OSError, ValueError, TypeError):
+        return None
 
 
-class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirections only to addresses that are as safe as a record's own."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        _require_safe(newurl)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _require_safe(url: str) -> None:
-    parts = urllib.parse.urlsplit(url)
-    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if parts.scheme not in ("https", "file") and not local:
-        raise UsageError(f"Weights are fetched over https only, not from {url}")
+def _as_converted(record: Weights) -> Weights:
+    receipt = receipt_of(record) if record.checkpoint is not None else None
+    if receipt is None:
+        return record
+    return replace(record, sha256=receipt.sha256, size_bytes=receipt.size_bytes)
