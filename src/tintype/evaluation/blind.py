@@ -50,7 +50,8 @@ def blind_page(pairs: Sequence[tuple[bytes, bytes]], model: str, seconds: float 
     trial = {"model": visible(model), "seconds": seconds, "pairs": addresses}
     screens = [_introduction(len(pairs), seconds), _stage(), _question(), _result(model)]
     body = join([element("main", {}, *screens), _progress(), data_block("trial", trial)])
-    return document("Which one was coloured?", body, ["blind.css"], "blind.js")
+    style, script = "evaluation/blind.css", "evaluation/blind.js"
+    return document("Which one was coloured?", body, [style], script)
 
 
 def _screen(identifier: str, *content: Markup) -> Markup:

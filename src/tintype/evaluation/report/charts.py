@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tintype.evaluation.report.findings import COLOURFULNESS, PSNR, gains
-from tintype.evaluation.report.markup import Markup, element, join, name
+from tintype.evaluation.report.markup import Markup, element, join
 from tintype.evaluation.report.skin import too_few
 from tintype.evaluation.report.svg import (
     BOTTOM,
@@ -20,6 +20,7 @@ from tintype.evaluation.report.svg import (
     Series,
     chart,
     label,
+    legend_of,
     line,
     series_of,
     shortened,
@@ -37,17 +38,7 @@ _ALMOST_ALL = 0.99
 def legend(results: Results, labels: Sequence[str]) -> Markup:
     """Which line and marker is whose, as a list."""
     looks = series_of(results)
-    items = []
-    for each in labels:
-        series = looks[each]
-        swatch = element(
-            "svg",
-            {"viewBox": "0 0 40 14", "class": "swatch", "aria-hidden": "true"},
-            series.line([(1, 7), (39, 7)]),
-            series.marker(20, 7),
-        )
-        items.append(element("li", {}, swatch, name(each)))
-    return element("ul", {"class": "legend"}, *items)
+    return legend_of({each: looks[each] for each in labels})
 
 
 def curves(results: Results, *, rebalanced: bool) -> Markup | None:

@@ -90,18 +90,21 @@ def data_block(identifier: str, value: object) -> Markup:
     return Markup(f'<script type="application/json" id="{identifier}">{content}</script>')
 
 
-def document(title: str, body: Markup, styles: Sequence[str], script: str) -> str:
-    """A page in one file, which asks for nothing and runs nothing else.
+def document(
+    title: str, body: Markup, styles: Sequence[str], script: str, pictures: str = "data:"
+) -> str:
+    """A page in one file, which asks for nothing but its pictures and runs nothing else.
 
     Args:
         title: of the window.
         body: everything visible.
-        styles: names of CSS files, "report/page.css", in ``tintype.evaluation``.
+        styles: names of CSS files, "evaluation/report/page.css", in ``tintype``.
         script: likewise of a JavaScript file.
+        pictures: where they may come from, as sources of a content security policy.
     """
     css, javascript = "\n".join(map(_resource, styles)), _resource(script)
     policy = (
-        "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"default-src 'none'; img-src {pictures}; base-uri 'none'; form-action 'none'; "
         f"style-src '{_hash(css)}'; script-src '{_hash(javascript)}'"
     )
     head = join(
@@ -122,7 +125,7 @@ def document(title: str, body: Markup, styles: Sequence[str], script: str) -> st
 
 
 def _resource(path: str) -> str:
-    return files("tintype.evaluation").joinpath(path).read_text(encoding="utf-8")
+    return files("tintype").joinpath(path).read_text(encoding="utf-8")
 
 
 def _hash(content: str) -> str:

@@ -9,6 +9,7 @@ from tintype.evaluation.report.exhibits import exhibits, lightbox
 from tintype.evaluation.report.figures import figures_table, skin_table, timing_table
 from tintype.evaluation.report.findings import all_columns, grey_of, summary_columns
 from tintype.evaluation.report.gallery import Gallery
+from tintype.evaluation.report.layout import Part, definitions, figure, laid_out
 from tintype.evaluation.report.markup import (
     Markup,
     document,
@@ -22,9 +23,6 @@ from tintype.evaluation.report.skin import skin_meanings
 from tintype.evaluation.report.verdict import verdict
 from tintype.evaluation.report.wording import count, facts, measured
 from tintype.evaluation.results import Results
-
-Part = tuple[str, str, Markup | None]
-"""Identifier, heading and content of a part of the page; without content it is left out."""
 
 
 def page_of(results: Results, gallery: Gallery | None) -> str:
@@ -44,18 +42,11 @@ def page_of(results: Results, gallery: Gallery | None) -> str:
         ("time", "Time", _time(results)),
         ("protocol", "How it was measured", _protocol(results)),
     ]
-    parts = [part for part in parts if part[2] is not None]
-    title = results.protocol.set_name
-    body = join(
-        [
-            element("a", {"class": "skip", "href": "#summary"}, text("To the figures")),
-            element("header", {}, *_header(results), _contents(parts)),
-            element("main", {}, *(_part(part) for part in parts)),
-            lightbox(),
-        ]
-    )
-    styles = [f"report/{each}.css" for each in ("page", "charts", "gallery", "print")]
-    return document(f"{title} – Tintype bench", body, styles, "report/page.js")
+    body = join([laid_out(_header(results), parts), lightbox()])
+    report = "evaluation/report"
+    styles = [f"{report}/{each}.css" for each in ("page", "charts", "gallery", "print")]
+    title = f"{results.protocol.set_name} – Tintype bench"
+    return document(title, body, styles, f"{report}/page.js")
 
 
 def _header(results: Results) -> list[Markup]:
@@ -65,26 +56,6 @@ def _header(results: Results) -> list[Markup]:
         paragraph(verdict(results), "verdict"),
         paragraph(measured(results.protocol), "measured"),
     ]
-
-
-def _contents(parts: Sequence[Part]) -> Markup:
-    links = (
-        element("li", {}, element("a", {"href": f"#{identifier}"}, text(title)))
-        for identifier, title, _ in parts
-    )
-    return element("nav", {"aria-label": "Contents"}, element("ul", {}, *links))
-
-
-def _part(part: Part) -> Markup:
-    identifier, title, content = part
-    labelled = {"id": identifier, "aria-labelledby": f"{identifier}-title"}
-    head = element("h2", {"id": f"{identifier}-title"}, text(title))
-    return element("section", labelled, head, content or join([]))
-
-
-def _figure(caption: str, legend: Markup, drawn: Markup) -> Markup:
-    """Charts over the whole width, their legend above."""
-    return element("figure", {}, legend, drawn, element("figcaption", {}, paragraph(caption)))
 
 
 def _beside(caption: str, drawn: Markup, *legend: Markup) -> Markup:
@@ -120,7 +91,7 @@ def _curves(results: Results) -> Markup | None:
         "The axis ends where nearly every pixel is within the distance."
     )
     legend = charts.legend(results, charts.all_labels(results))
-    return _figure(caption, legend, charts.side_by_side(*drawn))
+    return figure(caption, legend, charts.side_by_side(*drawn))
 
 
 def _scatter(results: Results) -> Markup | None:
@@ -186,21 +157,13 @@ def _protocol(results: Results) -> Markup:
     return join(
         [
             element("h3", {}, text("Set and versions")),
-            _list(facts(results)),
+            definitions(facts(results)),
             element("h3", {}, text("Figures")),
-            _list(metrics),
+            definitions(metrics),
             *_folded("Not measured", list(results.missing.items())),
             *_folded("Left out", left_out),
         ]
     )
-
-
-def _list(entries: Sequence[tuple[str, str]]) -> Markup:
-    lines = (
-        element("div", {}, element("dt", {}, name(term)), element("dd", {}, name(words)))
-        for term, words in entries
-    )
-    return element("dl", {}, *lines)
 
 
 def _folded(title: str, entries: Sequence[tuple[str, str]]) -> list[Markup]:
@@ -209,6 +172,6 @@ def _folded(title: str, entries: Sequence[tuple[str, str]]) -> list[Markup]:
         return []
     head = element("h3", {}, text(f"{title} ({len(entries):,})"))
     if len(entries) <= 12:
-        return [head, _list(entries)]
+        return [head, definitions(entries)]
     summary = element("summary", {}, text("Show them"))
-    return [head, element("details", {}, summary, _list(entries))]
+    return [head, element("details", {}, summary, definitions(entries))]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from tintype.evaluation.report.markup import Markup, compact, element, join, text
+from tintype.evaluation.report.markup import Markup, compact, element, join, name, text
 from tintype.evaluation.report.wording import MINUS
 from tintype.evaluation.results import Results
 
@@ -14,6 +15,7 @@ WIDTH = 440.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 426.0, 30.0, 42.0
 
 _SERIES = 6
+_TICK_PX = 52.0
 _DASHES = ("", "8 3", "2 3", "9 3 2 3", "5 2", "12 3 2 3 2 3")
 _CORNERS: tuple[tuple[tuple[float, float], ...], ...] = (
     (),
@@ -57,18 +59,36 @@ class Series:
         return element("polygon", {"class": kind, "points": corners})
 
 
-def series_of(results: Results) -> dict[str, Series]:
-    """Label of every row to its looks."""
-    looks = {"grey": Series("of-grey", "3 4", 0), "oracle": Series("of-oracle", "1 3", 3)}
-    names = [row.label for row in results.rows if row.kind == "model"]
-    models = {
+def looks_of(labels: Sequence[str]) -> dict[str, Series]:
+    """Looks for things that are compared with each other."""
+    return {
         label: Series(
             f"of-{i % _SERIES}",
             _DASHES[(i + i // _SERIES) % len(_DASHES)],
             (i + 2 * (i // _SERIES)) % len(_CORNERS),
         )
-        for i, label in enumerate(names)
+        for i, label in enumerate(labels)
     }
+
+
+def legend_of(looks: Mapping[str, Series]) -> Markup:
+    """Which line and marker is whose, as a list."""
+    items = []
+    for label, series in looks.items():
+        swatch = element(
+            "svg",
+            {"viewBox": "0 0 40 14", "class": "swatch", "aria-hidden": "true"},
+            series.line([(1, 7), (39, 7)]),
+            series.marker(20, 7),
+        )
+        items.append(element("li", {}, swatch, name(label)))
+    return element("ul", {"class": "legend"}, *items)
+
+
+def series_of(results: Results) -> dict[str, Series]:
+    """Label of every row to its looks."""
+    looks = {"grey": Series("of-grey", "3 4", 0), "oracle": Series("of-oracle", "1 3", 3)}
+    models = looks_of([row.label for row in results.rows if row.kind == "model"])
     return {row.label: looks.get(row.kind) or models[row.label] for row in results.rows}
 
 
@@ -107,8 +127,45 @@ class Scale:
         steps = range(round((self.high - self.low) / self.step) + 1)
         values = [self.low + i * self.step for i in steps]
         return [
-            (self(v), f"{round(v, digits) + 0.0:.{digits}f}".replace("-", MINUS)) for v in values
+            (self(v), f"{round(v, digits) + 0.0:,.{digits}f}".replace("-", MINUS)) for v in values
         ]
+
+
+@dataclass(frozen=True)
+class LogScale:
+    """Positive values to pixels by their logarithms.
+
+    Attributes:
+        low, high: the values at both ends.
+        start, end: the pixels there.
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    @classmethod
+    def around(cls, values: Sequence[float], start: float, end: float) -> LogScale:
+        """A scale from the lowest of some positive values to the highest."""
+        low, high = min(values), max(values)
+        return cls(low, high, start, end) if low < high else cls(low / 2, high * 2, start, end)
+
+    def __call__(self, value: float) -> float:
+        """The pixel of a value."""
+        part = math.log(value / self.low) / math.log(self.high / self.low)
+        return self.start + part * (self.end - self.start)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Pixel and label of every tick: as many round numbers as have room, or both ends."""
+        powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        for factors in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5), (1, 3), (1,)):
+            values = [factor * 10.0**power for power in powers for factor in factors]
+            found = [(self(v), f"{v:,.12g}") for v in values if self.low <= v <= self.high]
+            if all(b[0] - a[0] >= _TICK_PX for a, b in pairwise(found)):
+                break
+        ends = [(self(v), f"{v:,.12g}") for v in (self.low, self.high)]
+        return found if len(found) > 1 else ends
 
 
 def _step(least: float) -> float:
@@ -128,7 +185,7 @@ def line(x: float, y: float, to_x: float, to_y: float, kind: str) -> Markup:
     return element("line", {"x1": x, "y1": y, "x2": to_x, "y2": to_y, "class": kind})
 
 
-def x_axis(scale: Scale, top: float, bottom: float, title: str) -> Markup:
+def x_axis(scale: Scale | LogScale, top: float, bottom: float, title: str) -> Markup:
     """Gridlines, tick labels and the title of the horizontal axis."""
     parts = [
         join([line(x, top, x, bottom, "grid"), label(x, bottom + 16, words, anchor="middle")])
