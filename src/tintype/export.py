@@ -2,12 +2,14 @@
 
 ``L (N,1,H,W) float32`` in, for a guided network also ``hint_ab (N,2,H,W)`` and ``hint_mask
 (N,1,H,W)``, ``ab (N,2,H/stride,W/stride) float32`` out, weights stored as fp16 and cast to fp32
-once when a session loads; name, version and working size in the graph's metadata.
+once when a session loads; name, version, working size and what the network can be built from again
+in the graph's metadata.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import tempfile
 import warnings
@@ -24,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tintype.errors import TrainingError
-from tintype.models import GuidedNetwork, Network
+from tintype.models import GuidedNetwork, Network, description_of
 from tintype.runtime import Session
 
 PARITY_AB = 0.05
@@ -94,7 +96,7 @@ def export(model: Network, target: Path, name: str, version: str, working_size: 
     Raises:
         TrainingError: when the graph's ab differs from torch's by more than ``PARITY_AB``.
     """
-    contract = _GuidedContract(model) if isinstance(model, GuidedNetwork) else _Contract(model)
+    contract = _contract(model)
     probes = [
         _probe(1, 256, 256, seed=1, guided=model.guided),
         _probe(2, 160, 224, seed=2, guided=model.guided),
@@ -108,15 +110,19 @@ def export(model: Network, target: Path, name: str, version: str, working_size: 
         graph = _graph(contract, model.size_multiple, probes[1])
         _strip(graph)
         _store_as_half(graph)
-        metadata = {"name": name, "version": version, "working_size": str(working_size)}
+        architecture, options = description_of(model)
+        metadata = {
+            "name": name,
+            "version": version,
+            "working_size": str(working_size),
+            "architecture": architecture,
+            "options": options,
+            "buffers": json.dumps(_buffers(model)),
+        }
         onnx.helper.set_model_props(graph, {f"tintype.{k}": v for k, v in metadata.items()})
         onnx.checker.check_model(graph, full_check=True)
         onnx.save(graph, part)
-        session = Session(part, device="cpu")
-        parity = max(
-            _largest(session.run(*probe).ab, ours)
-            for probe, ours in zip(probes, rounded, strict=True)
-        )
+        parity = _difference(part, probes, rounded)
         if not parity < PARITY_AB:
             raise TrainingError(
                 f"The exported graph differs from torch by {parity:.3f} in ab, allowed {PARITY_AB}."
@@ -125,6 +131,22 @@ def export(model: Network, target: Path, name: str, version: str, working_size: 
     content = target.read_bytes()
     rounding = max(_largest(a, b) for a, b in zip(exact, rounded, strict=True))
     return Exported(target, hashlib.sha256(content).hexdigest(), len(content), parity, rounding)
+
+
+def difference_of(model: Network, graph: Path) -> float:
+    """The largest |Δab| between a network in evaluation mode and a graph, on a random picture."""
+    probe = _probe(2, 160, 224, seed=2, guided=model.guided)
+    return _difference(graph, [probe], [_predict(_contract(model), probe)])
+
+
+def _difference(graph: Path, probes: list[Probe], wanted: list[NDArray[np.float32]]) -> float:
+    session = Session(graph, device="cpu")
+    pairs = zip(probes, wanted, strict=True)
+    return max(_largest(session.run(*probe).ab, ab) for probe, ab in pairs)
+
+
+def _contract(model: Network) -> _Contract | _GuidedContract:
+    return _GuidedContract(model) if isinstance(model, GuidedNetwork) else _Contract(model)
 
 
 def fold_batch_norm(model: nn.Module) -> None:
@@ -141,6 +163,17 @@ def fold_batch_norm(model: nn.Module) -> None:
                 if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                     module._modules[first] = fuse_conv_bn_eval(conv, norm)
                     module._modules[second] = nn.Identity()
+
+
+def _buffers(model: nn.Module) -> dict[str, object]:
+    """What a network keeps beside its weights: palettes, class weights; the exporter folds them."""
+    norms = ("running_mean", "running_var", "num_batches_tracked")
+    weights = {name for name, _ in model.named_parameters()}
+    return {
+        name: value.tolist()
+        for name, value in model.state_dict().items()
+        if name not in weights and not name.endswith(norms)
+    }
 
 
 @torch.no_grad()

@@ -26,16 +26,29 @@ from tintype.errors import MissingExtra
 @click.option(
     "--start",
     type=click.Path(path_type=Path),
-    help="Checkpoint of another run of the same network to start from.",
+    help="Checkpoint of another run of the same network, or exported graph, to start from.",
 )
-def train(recipe: Path, data: Path, run: Path | None, start: Path | None) -> None:
-    """Train the network of RECIPE; interrupted runs resume when called again."""
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a key of the recipe, such as phases.0.batch=8; may be repeated.",
+)
+def train(
+    recipe: Path, data: Path, run: Path | None, start: Path | None, changes: tuple[str, ...]
+) -> None:
+    """Train the network of RECIPE; interrupted runs resume when called again.
+
+    On several GPUs or processes: torchrun --nproc-per-node N -m -- tintype.cli train RECIPE ...
+    """
     try:
         from tintype.training.recipes import load_recipe
+        from tintype.training.trainer import CHECKPOINT
         from tintype.training.trainer import train as run_training
     except ModuleNotFoundError as error:
         raise MissingExtra("Training", "train") from error
-    parsed = load_recipe(recipe)
+    parsed = load_recipe(recipe, changes)
     folder = run or Path("runs") / recipe.stem
     work_bar(run_training(parsed, data, folder, start))
-    click.echo(folder / "checkpoint.safetensors")
+    click.echo(folder / CHECKPOINT)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,14 @@ class Processes:
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
+    def average_terms(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The mean of named numbers over all processes, which have the same names."""
+        if self.count == 1:
+            return terms
+        values = torch.stack([value.float() for value in terms.values()])
+        dist.all_reduce(values)
+        return dict(zip(terms, values / self.count, strict=True))
+
     def agree_on(self, values: list[int]) -> list[int]:
         """The first process's numbers, in all."""
         if self.count == 1:
@@ -63,15 +70,16 @@ class Processes:
 @contextmanager
 def processes() -> Iterator[Processes]:
     """Join the other processes that ``torchrun`` started, if it did; leave them at the end."""
-    count, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    several = dist.is_available() and dist.is_torchelastic_launched()
     device = torch.device("cpu")
     if torch.cuda.is_available():
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        device = torch.device("cuda", dist.get_node_local_rank(0) if several else 0)
         torch.cuda.set_device(device)
-    if count > 1:
-        dist.init_process_group("gloo" if device.type == "cpu" else "nccl")
+    if not several:
+        yield Processes(0, 1, device)
+        return
+    dist.init_process_group("gloo" if device.type == "cpu" else "nccl")
     try:
-        yield Processes(rank, count, device)
+        yield Processes(dist.get_rank(), dist.get_world_size(), device)
     finally:
-        if count > 1:
-            dist.destroy_process_group()
+        dist.destroy_process_group()

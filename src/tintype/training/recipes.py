@@ -69,8 +69,8 @@ def _check_phase(phase: Phase, where: _Where) -> None:
     low, high = phase.crops
     if not 0 < low <= high or phase.batch < 1 or phase.size < 1:
         raise _WrongKeyError(where, "batch, size and crops must be positive, the crops in order")
-    if phase.accumulate < 1 or phase.batch % phase.accumulate:
-        raise _WrongKeyError(where, "the batch must divide by accumulate")
+    if phase.accumulate < 1:
+        raise _WrongKeyError(where, "accumulate must be at least 1")
 
 
 _Where = tuple[str | int, ...]

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from tintype.errors import TrainingError
-from tintype.models import build
+from tintype.models import Network, build
 from tintype.training.augment import disturb_lightness, rotate
 from tintype.training.checkpoints import load_average
 from tintype.training.config import Phase, Recipe
 from tintype.training.datasets import PictureCache, Sampler, draw_weights
 from tintype.training.distributed import Processes
+from tintype.training.restore import network_of_graph
 from tintype.training.tasks import TASKS, Batch, Setting, Task, lab_of_crops, lightness_of_luma
 
 Terms = dict[str, dict[str, Tensor]]
@@ -33,7 +34,7 @@ def new_task(recipe: Recipe, data: Path, cache: PictureCache, start: Path | None
     except TypeError as error:
         raise TrainingError(f"The recipe's options do not fit: {error}") from error
     if start is not None:
-        load_average(start, model)
+        _load_start(start, model)
     elif recipe.encoder is not None:
         trunk = getattr(model, "trunk", None)
         if trunk is None:
@@ -44,6 +45,16 @@ def new_task(recipe: Recipe, data: Path, cache: PictureCache, start: Path | None
     return TASKS[recipe.task](model, Setting(recipe, cache, data, start is None))
 
 
+def _load_start(start: Path, model: Network) -> None:
+    if start.suffix != ".onnx":
+        load_average(start, model)
+        return
+    try:
+        model.load_state_dict(network_of_graph(start).network.state_dict())
+    except RuntimeError as error:
+        raise TrainingError(f"{start} holds another network: {error}") from error
+
+
 class Stepper:
     """Takes the steps of a run; everything random in one is a function of seed and number.
 
@@ -52,10 +63,19 @@ class Stepper:
         cache: its pictures.
         task: what is trained; moved to the device.
         here: this process and the others.
+
+    Raises:
+        TrainingError: when a batch does not divide evenly.
     """
 
     def __init__(self, recipe: Recipe, cache: PictureCache, task: Task, here: Processes) -> None:
         self.recipe, self.here = recipe, here
+        for phase in recipe.phases:
+            if phase.batch % (here.count * phase.accumulate):
+                raise TrainingError(
+                    f"A batch of {phase.batch} does not divide into {here.count} processes "
+                    f"of {phase.accumulate} parts each: change the phase's batch."
+                )
         self.task = task.to(here.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         weights = draw_weights(cache.names, recipe.data.source_weights)
         self.sampler = Sampler(cache, np.cumsum(weights), recipe.seed, recipe.augment.flip)
@@ -105,7 +125,7 @@ class Stepper:
         return terms
 
     def _backward(self, player: str, step: int, phase: Phase) -> dict[str, Tensor]:
-        """Add up the gradients of this process's part of a batch; the means of the terms."""
+        """Add up the gradients of this process's part of a batch; the terms' means over all."""
         rows, parts = self.here.rows(phase.batch), phase.accumulate
         terms: dict[str, Tensor] = {}
         for part in range(parts):
@@ -115,7 +135,7 @@ class Stepper:
             (values["loss"] / parts).backward()
             for name, value in values.items():
                 terms[name] = terms.get(name, torch.zeros_like(value)) + value.detach() / parts
-        return terms
+        return self.here.average_terms(terms)
 
     def batch(self, step: int, phase: Phase, rows: range) -> Batch:
         """Some rows of a step's batch."""

@@ -30,6 +30,9 @@ LOG_EVERY = 20
 
 CHECKPOINT = "checkpoint.safetensors"
 
+BEST = "best.safetensors"
+"""The checkpoint whose mean gain over the validation sets is the highest."""
+
 
 def train(recipe: Recipe, data: Path, run: Path, start: Path | None = None) -> Iterator[Progress]:
     """Train one network; the same call goes on where an interrupted one stopped.
@@ -41,9 +44,10 @@ def train(recipe: Recipe, data: Path, run: Path, start: Path | None = None) -> I
     Args:
         recipe: what to train.
         data: the data directory that the recipe's paths are relative to.
-        run: folder for ``checkpoint.safetensors``, ``best.safetensors``, ``log.csv``,
-            ``validation.csv`` and ``index.html``.
-        start: checkpoint of another run of the same network whose averaged weights to start from.
+        run: folder for ``checkpoint.safetensors``, ``best.safetensors`` and what there is to look
+            at: ``index.html``, ``pictures/``, ``log.csv``, ``validation.csv``, ``tensorboard/``.
+        start: checkpoint of another run of the same network whose averaged weights to start from,
+            or a graph that was exported from one; it is scored, too, before the first step.
 
     Yields:
         Pictures seen, of how many, and the stage with its loss.
@@ -79,8 +83,21 @@ def _train(
     step, seen, lengths = load_checkpoint(run / CHECKPOINT, state, recipe)
     lengths = lengths or lengths_of(recipe, len(cache), stepper)
     total = sum(lengths)
-    logbook = Logbook(run, seen) if here.is_first else None
+    logbook = Logbook(run, seen, recipe, total, len(cache)) if here.is_first else None
 
+    def keep() -> None:
+        """Score the average and save everything."""
+        if logbook:
+            _validate(recipe, data, average, logbook, seen, here)
+            save_checkpoint(run / CHECKPOINT, state, recipe, Position(step, seen, lengths))
+            if is_best(gain_by_validation(run)):
+                _copy(run / CHECKPOINT, run / BEST)
+            logbook.draw()
+        here.wait()
+
+    if start is not None and seen == 0:
+        yield Progress(0, total, "validating the start")
+        keep()
     while seen < total:
         phase = phase_at(recipe, lengths, seen)
         try:
@@ -97,14 +114,8 @@ def _train(
             losses = [logbook.log(seen, player, values) for player, values in terms.items()]
             yield Progress(min(seen, total), total, f"training, loss {' and '.join(losses)}")
         if turn:
-            if logbook:
-                yield Progress(min(seen, total), total, "validating")
-                _validate(recipe, data, average, logbook, seen, here)
-                save_checkpoint(run / CHECKPOINT, state, recipe, Position(step, seen, lengths))
-                if is_best(gain_by_validation(run)):
-                    _copy(run / CHECKPOINT, run / "best.safetensors")
-                logbook.draw()
-            here.wait()
+            yield Progress(min(seen, total), total, "validating")
+            keep()
             if is_over(gain_by_validation(run), recipe.patience):
                 break
 

@@ -1,0 +1,148 @@
+"""How a model learns a place of one's own: split a folder, train on, keep what validates best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tintype.export import export
+from tintype.models import Network, description_of
+from tintype.progress import Progress
+from tintype.training.checkpoints import load_average
+from tintype.training.config import Augment, Data, Film, Optimizer, Phase, Recipe
+from tintype.training.objectives import Guided, Supervised
+from tintype.training.prepare.job import Preparation
+from tintype.training.prepare.order import Order, Source
+from tintype.training.prepare.splitting import Split
+from tintype.training.restore import network_of_graph
+from tintype.training.schedule import gain_by_validation
+from tintype.training.trainer import BEST, train
+
+SHORT_SIDE = 256
+
+VALIDATIONS = 5
+"""How often the network is scored, about."""
+
+_PICTURES_PER_MINUTE = 1200  # about, of the default network on two cores; only for VALIDATIONS
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """What is asked for.
+
+    Attributes:
+        graph: the model to start from, an .onnx that ``export`` wrote.
+        pictures: colour photographs of the place: a folder, or a tar file.
+        target: the .onnx to write.
+        run: folder for pictures, checkpoints and curves; the same folder resumes.
+        validation: photographs to judge by; None holds out a sixth of ``pictures``.
+        minutes: how long to train, about.
+        pictures_seen: train on so many instead, with repetition.
+        seed: of everything random.
+    """
+
+    graph: Path
+    pictures: Path
+    target: Path
+    run: Path
+    validation: Path | None = None
+    minutes: float = 10.0
+    pictures_seen: int | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """What came of it.
+
+    Attributes:
+        path: the new graph.
+        before_db: mean PSNR over grey of the start, on the pictures held out.
+        after_db: of the best state, which is what was exported; the start, if nothing was better.
+    """
+
+    path: Path
+    before_db: float
+    after_db: float
+
+
+def finetune(order: FineTuning, answer: list[FineTuned]) -> Iterator[Progress]:
+    """Train a model further on one's own photographs and export the best state.
+
+    Batch normalisation stays as it is, since a few pictures give no statistics, and the rate is a
+    fifth of that of a new network.
+
+    Args:
+        order: what is asked for.
+        answer: what came of it is added here.
+
+    Yields:
+        How far the work is.
+
+    Raises:
+        TrainingError: when the graph cannot be trained further, or pictures are too few.
+        UsageError: when the pictures cannot be read.
+    """
+    network, missing = network_of_graph(order.graph)
+    prepared = order.run / "pictures"
+    if not (prepared / "card.json").exists():
+        split = Split.parse("train=1.0" if order.validation else "train=rest,val=0.16")
+        source = Source("own", order.pictures)
+        yield from Preparation(Order((source,), prepared, split, short_side=SHORT_SIDE)).run()
+    validation = str(order.validation.resolve()) if order.validation else "val-00.tar"
+    recipe = recipe_for(network, missing, order, validation)
+    yield from train(recipe, prepared, order.run, order.graph)
+    load_average(order.run / BEST, network)
+    yield Progress(0, 1, "exporting")
+    export(network, order.target, order.target.stem, "1", 256)
+    gains = gain_by_validation(order.run)
+    answer.append(FineTuned(order.target, gains[0], max(gains)))
+
+
+def recipe_for(
+    network: Network, missing: tuple[str, ...], order: FineTuning, validation: str
+) -> Recipe:
+    """The recipe that suits a network: the heads that its graph holds are trained.
+
+    Args:
+        network: to be trained.
+        missing: parameters that its graph did not hold.
+        order: how long.
+        validation: set to judge by.
+    """
+    architecture, _ = description_of(network)
+    with torch.no_grad():
+        side = max(64, network.size_multiple)
+        prediction = network(torch.zeros(1, 1, side, side))
+    regression = 0.0 if prediction.colour is None else 0.5
+    classes = 0.0 if prediction.logits is None or (missing and regression) else 1.0
+    kind = Guided if network.guided else Supervised
+    length = order.pictures_seen
+    return Recipe(
+        architecture=architecture,
+        data=Data(("train-*.tar",), {"held out": validation}, SHORT_SIDE, validation_limit=200),
+        phases=(
+            Phase(
+                16,
+                224,
+                (176, SHORT_SIDE),
+                pictures=length,
+                minutes=None if length else order.minutes,
+            ),
+        ),
+        task="guided" if network.guided else "supervised",
+        objective=kind(regression=regression, classes=classes),
+        options=dict(vars(network.config)),
+        freeze=missing,
+        freeze_norm=True,
+        optimizer=Optimizer(3e-4, 1e-4, warmup_pictures=320, ema_decay=0.99),
+        augment=Augment(rotation=3.0),
+        film=Film(),
+        seed=order.seed,
+        validate_every=max(
+            16, round((length or _PICTURES_PER_MINUTE * order.minutes) / VALIDATIONS)
+        ),
+    )

@@ -1,0 +1,130 @@
+"""How an exported graph becomes a network again, so that training can go on from it."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from tintype.errors import ModelNotFound, TrainingError
+from tintype.export import PARITY_AB, difference_of
+from tintype.models import Network, build_with
+
+_FIRST_WEIGHTS = (
+    "tintype",
+    '{"context_width": 384, "decoder_widths": [224, 160, 96], "bins_share": 0.4,'
+    ' "temperature": 0.6, "calm": 0.5}',
+)
+"""What the graph of tintype 2 is: it was written before graphs said so themselves."""
+
+_FIRST_CALM = "mul_436", 0.5
+"""Where that graph holds its ``log_weights``, and times what."""
+
+
+class Restored(NamedTuple):
+    """A network that was a graph.
+
+    Attributes:
+        network: in evaluation mode; its weights are rounded to fp16.
+        missing: parameters that the graph does not hold, since they have no part in its ab; they
+            are random.
+    """
+
+    network: Network
+    missing: tuple[str, ...]
+
+
+def network_of_graph(path: Path) -> Restored:
+    """The network that a graph was exported from.
+
+    Its batch normalisations are those that were folded, now with the mean 0 and the variance 1: it
+    computes what the graph does as long as these statistics are left as they are.
+
+    Args:
+        path: an .onnx that ``export`` wrote.
+
+    Raises:
+        TrainingError: when the file is no such graph, or the network computes something else.
+    """
+    try:
+        graph = onnx.load(path)
+        metadata = {p.key.removeprefix("tintype."): p.value for p in graph.metadata_props}
+        found = _weights(graph)
+        name, options = _FIRST_WEIGHTS
+        if "architecture" in metadata or metadata.get("name") != "tintype":
+            name, options = metadata["architecture"], metadata["options"]
+            found |= {k: torch.tensor(v) for k, v in json.loads(metadata["buffers"]).items()}
+        else:
+            found["log_weights"] = found[_FIRST_CALM[0]].flatten() / _FIRST_CALM[1]
+        network = build_with(name, options).eval()
+        state, missing = _state(network, found)
+        network.load_state_dict(state)
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, ModelNotFound) as error:
+        raise TrainingError(f"{path} cannot be trained further: {error}") from error
+    except Exception as error:  # onnx and protobuf raise errors of their own for what is no graph
+        if type(error).__module__.partition(".")[0] not in ("google", "onnx"):
+            raise
+        raise TrainingError(f"{path} is no readable graph: {error}") from error
+    if not difference_of(network, path) < 2 * PARITY_AB:
+        raise TrainingError(f"{path} cannot be trained further: its weights are not all there.")
+    return Restored(network, missing)
+
+
+def _weights(graph: onnx.ModelProto) -> dict[str, Tensor]:
+    """The graph's weights by their names in the network."""
+    tensors = {
+        tensor.name.removesuffix(".half").removeprefix("model."): torch.from_numpy(
+            np.array(numpy_helper.to_array(tensor), np.float32)
+        )
+        for tensor in graph.graph.initializer
+    }
+    for node in graph.graph.node:
+        layer = node.input[1].removeprefix("model.") if len(node.input) > 1 else ""
+        if layer.endswith(".weight") and node.op_type in ("Conv", "ConvTranspose", "Gemm"):
+            # Equal biases are stored once, those of nothing but zeros may be left out.
+            bias = layer.removesuffix("weight") + "bias"
+            if len(node.input) > 2:
+                tensors[bias] = tensors[node.input[2].removeprefix("model.")]
+            else:
+                outputs = tensors[layer].shape[1 if node.op_type == "ConvTranspose" else 0]
+                tensors[bias] = torch.zeros(outputs)
+    return tensors
+
+
+def _state(network: Network, found: dict[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The network's state, and the names of the parameters that the graph does not hold.
+
+    The state is what the graph holds, and normalisations that do what was folded.
+    """
+    state = dict(network.state_dict())
+    for conv, norm in _folded(network, found):
+        size = state[f"{norm}.weight"]
+        found[f"{norm}.bias"] = found.pop(f"{conv}.bias")
+        found[f"{norm}.weight"] = torch.sqrt(torch.ones_like(size) + 1e-5)
+        found[f"{norm}.running_mean"] = torch.zeros_like(size)
+        found[f"{norm}.running_var"] = torch.ones_like(size)
+        if f"{conv}.bias" in state:
+            found[f"{conv}.bias"] = torch.zeros_like(size)
+    missing = tuple(name for name, _ in network.named_parameters() if name not in found)
+    return state | {name: value for name, value in found.items() if name in state}, missing
+
+
+def _folded(network: Network, found: dict[str, Tensor]) -> list[tuple[str, str]]:
+    """Names of the convolutions whose batch normalisation is not in the graph, and of these."""
+    pairs = []
+    for path, module in network.named_modules():
+        if isinstance(module, nn.Sequential):
+            for (first, conv), (second, norm) in pairwise(module.named_children()):
+                names = f"{path}.{first}", f"{path}.{second}"
+                both = isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+                gone = f"{names[0]}.bias" in found and f"{names[1]}.running_var" not in found
+                if both and gone:
+                    pairs.append(names)
+    return pairs
