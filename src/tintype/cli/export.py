@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tintype.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from tintype.export import Exported
+    from tintype.models import Network
 
 
 @click.command()
@@ -73,7 +79,28 @@ def export(
         f"fp16 weights moved it by at most {done.rounding_ab:.2g}",
         err=True,
     )
-    click.echo(
-        f'Weights(name="{name or output.stem}", version="{model_version}", '
-        f'sha256="{done.sha256}", size_bytes={done.size_bytes}, ...)'
+    click.echo(_record(name or output.stem, model_version, done, model))
+
+
+def _record(name: str, version: str, done: Exported, model: Network) -> str:
+    """The record of a model, to be pasted into ``zoo`` and completed."""
+    from tintype.models import ARCHITECTURES, description_of
+
+    architecture, _ = description_of(model)
+    defaults = vars(ARCHITECTURES[architecture][1]())
+    changed = tuple((k, v) for k, v in vars(model.config).items() if v != defaults[k])
+    fields = {
+        "name": name,
+        "version": version,
+        "sha256": done.sha256,
+        "size_bytes": done.size_bytes,
+        "licence": "",
+        "summary": "",
+        "paper": "",
+        "architecture": architecture,
+        "options": changed,
+    }
+    lines = (
+        f"    {key}={json.dumps(v) if type(v) is str else repr(v)}," for key, v in fields.items()
     )
+    return "\n".join(("Weights(", *lines, "),"))

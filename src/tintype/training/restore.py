@@ -15,17 +15,12 @@ from torch import Tensor, nn
 
 from tintype.errors import ModelNotFound, TrainingError
 from tintype.export import PARITY_AB, difference_of
-from tintype.models import Network, build_with
-
-_FIRST_WEIGHTS = (
-    "tintype",
-    '{"context_width": 384, "decoder_widths": [224, 160, 96], "bins_share": 0.4,'
-    ' "temperature": 0.6, "calm": 0.5}',
-)
-"""What the graph of tintype 2 is: it was written before graphs said so themselves."""
+from tintype.models import Network, build, build_with
+from tintype.zoo import find
 
 _FIRST_CALM = "mul_436", 0.5
-"""Where that graph holds its ``log_weights``, and times what."""
+"""Where the graph of tintype 2, written before graphs said what they are, holds its
+``log_weights``, and times what."""
 
 
 class Restored(NamedTuple):
@@ -57,13 +52,13 @@ def network_of_graph(path: Path) -> Restored:
         graph = onnx.load(path)
         metadata = {p.key.removeprefix("tintype."): p.value for p in graph.metadata_props}
         found = _weights(graph)
-        name, options = _FIRST_WEIGHTS
         if "architecture" in metadata or metadata.get("name") != "tintype":
-            name, options = metadata["architecture"], metadata["options"]
+            network = build_with(metadata["architecture"], metadata["options"])
             found |= {k: torch.tensor(v) for k, v in json.loads(metadata["buffers"]).items()}
         else:
+            network = build("tintype", dict(find("tintype").options))
             found["log_weights"] = found[_FIRST_CALM[0]].flatten() / _FIRST_CALM[1]
-        network = build_with(name, options).eval()
+        network.eval()
         state, missing = _state(network, found)
         network.load_state_dict(state)
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, ModelNotFound) as error:
