@@ -27,8 +27,10 @@ COMMANDS = {
     "compare": "Draw a contact sheet: grey, one result per model, the original.",
     "evaluate": "Measure models on a set of colour photographs.",
     "bench": "Measure speed and memory on this machine.",
+    "prepare": "Turn data sets into shards for training, with a data card.",
     "models": "List, show, fetch and verify the networks.",
     "train": "Train a network from a recipe.",
+    "finetune": "Train a model further on photographs of your own.",
     "export": "Turn a checkpoint into a graph that Tintype runs.",
 }
 

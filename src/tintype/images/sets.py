@@ -14,11 +14,14 @@ from tintype.errors import UsageError
 from tintype.images import SUFFIXES
 
 
-def pictures_in(source: Path) -> Iterator[tuple[str, bytes]]:
+def pictures_in(
+    source: Path, wanted: Callable[[int], bool] | None = None
+) -> Iterator[tuple[str, bytes]]:
     """The picture files of a set, one after another, so that a set of any length passes.
 
     Args:
         source: a tar file, read in its own order, or a folder, read in the order of the names.
+        wanted: which of them are read, by their number from 0; all by default.
 
     Yields:
         Each file's path inside the set, with "/", and its content. Files with another suffix
@@ -28,8 +31,9 @@ def pictures_in(source: Path) -> Iterator[tuple[str, bytes]]:
         UsageError: when the source does not exist, or is neither a folder nor a tar file.
     """
     with _readable(source):
-        for name, read in _files(source):
-            yield name, read()
+        for number, (name, read) in enumerate(_files(source)):
+            if wanted is None or wanted(number):
+                yield name, read()
 
 
 def names_in(source: Path) -> Iterator[str]:
