@@ -296,6 +296,130 @@ def test_training_learns_colours(root: Path, recipe: Recipe) -> None:
     assert gains["regression"] > 1.5
 
 
+def still(recipe: Recipe, **changes: object) -> Recipe:
+    """Exact arithmetic: fp32, no statistics, one phase of one batch at a time."""
+    return dataclasses.replace(
+        recipe,
+        precision="fp32",
+        freeze_norm=True,
+        phases=(Phase(4, 32, (24, 32), pictures=16),),
+        validate_every=100,
+        **changes,
+    )
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "checkpoint.safetensors")
+
+
+def test_parts_of_a_batch_add_up(root: Path, recipe: Recipe) -> None:
+    whole = still(recipe)
+    halves = dataclasses.replace(
+        whole, phases=(dataclasses.replace(whole.phases[0], accumulate=2),)
+    )
+    ours, theirs = (weights(run(r, root, n)) for r, n in ((whole, "whole"), (halves, "halves")))
+    start = weights(run(dataclasses.replace(whole, optimizer=Optimizer(0, 0)), root, "start"))
+    for name, value in ours.items():
+        if name.startswith("task."):
+            assert torch.allclose(value, theirs[name], atol=1e-4), name
+    name = "task.model.regression.weight"
+    assert (ours[name] - start[name]).abs().max() > 1e-3
+
+
+def test_batches_that_do_not_divide_are_refused(root: Path, recipe: Recipe) -> None:
+    phase = Phase(4, 32, (24, 32), pictures=16, accumulate=3)
+    with pytest.raises(TrainingError, match="does not divide"):
+        run(dataclasses.replace(recipe, phases=(phase,)), root, "odd")
+
+
+@pytest.mark.parametrize(
+    ("length", "least", "most"), [({"epochs": 3.0}, 21, 24), ({"minutes": 0.02}, 4, 2000)]
+)
+def test_lengths_in_epochs_and_minutes(
+    root: Path, recipe: Recipe, length: dict, least: int, most: int
+) -> None:
+    phase = Phase(4, 32, (24, 32), **length)
+    folder = run(dataclasses.replace(recipe, phases=(phase,)), root, "long")
+    _, seen = load_trained(folder / "checkpoint.safetensors")
+    assert least <= seen <= most
+    run(dataclasses.replace(recipe, phases=(phase,)), root, "long")  # is not measured anew
+    assert load_trained(folder / "checkpoint.safetensors")[1] == seen
+
+
+def test_training_stops_when_nothing_improves(root: Path, recipe: Recipe) -> None:
+    stuck = dataclasses.replace(
+        recipe,
+        phases=(Phase(2, 32, (32, 32), pictures=100),),
+        optimizer=Optimizer(0, 0),
+        freeze_norm=True,
+        validate_every=4,
+        patience=3,
+    )
+    folder = run(stuck, root, "stuck")
+    seen = [int(row["pictures"]) for row in read_rows(folder / "validation.csv")]
+    assert max(seen) <= 20
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (float("nan"), r"At picture \d+ the loss is not a number.*last good state"),
+        (MemoryError(), "Memory is not enough.*last good state"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "Memory is not enough"),
+    ],
+)
+def test_what_goes_wrong_leaves_a_usable_checkpoint(
+    root: Path, recipe: Recipe, fault: object, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tintype.training.tasks.supervised import SupervisedTask
+
+    honest, calls = SupervisedTask.losses, []
+
+    def faulty(self: SupervisedTask, *arguments: object) -> dict[str, torch.Tensor]:
+        calls.append(1)
+        terms = honest(self, *arguments)
+        if len(calls) < 6:  # the first checkpoint comes after four
+            return terms
+        if isinstance(fault, Exception):
+            raise fault
+        return terms | {"loss": terms["loss"] * fault}
+
+    monkeypatch.setattr(SupervisedTask, "losses", faulty)
+    with pytest.raises(TrainingError, match=message):
+        run(recipe, root, "faulty")
+    model, seen = load_trained(root / "faulty" / "checkpoint.safetensors")
+    assert seen == 8
+    assert all(torch.isfinite(value).all() for value in model.state_dict().values())
+    monkeypatch.setattr(SupervisedTask, "losses", honest)
+    run(recipe, root, "faulty")
+
+
+def test_a_start_is_scored_before_the_first_step(root: Path, recipe: Recipe) -> None:
+    first = run(recipe, root, "first") / "best.safetensors"
+    ruined = dataclasses.replace(recipe, optimizer=Optimizer(0.3, 0.3, warmup_pictures=1))
+    for _ in trainer.train(ruined, root, root / "second", first):
+        pass
+    rows = read_rows(root / "second" / "validation.csv")
+    assert rows[0]["pictures"] == "0"
+    _, seen = load_trained(root / "second" / "best.safetensors")
+    assert seen == 0  # nothing was better than the start
+
+
+def test_grey_may_be_luma() -> None:
+    from tintype.color import rgb_to_lab
+    from tintype.training.tasks import lightness_of_luma
+
+    rgb = torch.tensor([[0.9, 0.2, 0.1], [0.1, 0.2, 0.9]]).T.reshape(1, 3, 1, 2)
+    L = lightness_of_luma(rgb)
+    for x in range(2):
+        grey = float(rgb[0, :, 0, x] @ torch.tensor([0.299, 0.587, 0.114]))
+        assert float(L[0, 0, 0, x]) == pytest.approx(
+            float(rgb_to_lab(torch.full((1, 3), grey))[0, 0]), abs=1e-3
+        )
+
+
 def test_checkpoints_of_another_network_are_refused(root: Path, recipe: Recipe) -> None:
     run(recipe, root, "whole")
     other = dataclasses.replace(recipe, options={**SMALL, "context_width": 24})
