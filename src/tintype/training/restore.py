@@ -81,15 +81,17 @@ def _weights(graph: onnx.ModelProto) -> dict[str, Tensor]:
         for tensor in graph.graph.initializer
     }
     for node in graph.graph.node:
-        layer = node.input[1].removeprefix("model.") if len(node.input) > 1 else ""
-        if layer.endswith(".weight") and node.op_type in ("Conv", "ConvTranspose", "Gemm"):
-            # Equal biases are stored once, those of nothing but zeros may be left out.
-            bias = layer.removesuffix("weight") + "bias"
-            if len(node.input) > 2:
-                tensors[bias] = tensors[node.input[2].removeprefix("model.")]
-            else:
-                outputs = tensors[layer].shape[1 if node.op_type == "ConvTranspose" else 0]
-                tensors[bias] = torch.zeros(outputs)
+        names = [name.removesuffix(".half").removeprefix("model.") for name in node.input]
+        # Equal tensors are stored once, biases of nothing but zeros may be left out: a layer's
+        # name is that of the input that is its own.
+        if node.op_type == "BatchNormalization":
+            layer = names[4].removesuffix("running_var")
+            keys = (f"{layer}{key}" for key in ("weight", "bias", "running_mean"))
+            tensors |= {key: tensors[name] for key, name in zip(keys, names[1:4], strict=True)}
+        elif node.op_type in ("Conv", "ConvTranspose", "Gemm") and names[1] in tensors:
+            bias = names[1].removesuffix("weight") + "bias"
+            outputs = tensors[names[1]].shape[1 if node.op_type == "ConvTranspose" else 0]
+            tensors[bias] = tensors[names[2]] if len(names) > 2 else torch.zeros(outputs)
     return tensors
 
 
