@@ -21,6 +21,7 @@ from tintype.training.checkpoints import load_trained  # noqa: E402
 from tintype.training.config import Data, Film, Optimizer, Phase, Recipe  # noqa: E402
 from tintype.training.logbook import read_rows  # noqa: E402
 from tintype.training.recipes import load_recipe  # noqa: E402
+from tintype.training.tasks import lab_of_crops  # noqa: E402
 
 RECIPE_FOLDER = Path(__file__).parents[1] / "recipes"
 RECIPES = sorted(RECIPE_FOLDER.rglob("*.yaml"))
@@ -130,6 +131,30 @@ def test_a_star_stands_for_anything(root: Path, recipe: Recipe) -> None:
     assert len(datasets.open_cache(data, root, root / "cache")) == 6
     with pytest.raises(TrainingError, match=r"no\*\.tar"):
         datasets.open_cache(dataclasses.replace(data, train=("no*.tar",)), root, root / "cache")
+
+
+def test_ready_arrays_train_as_pictures_do(root: Path, recipe: Recipe) -> None:
+    from tintype.training.prepare.ready import write_ready
+
+    (root / "ready").mkdir()
+    decoded = datasets.open_cache(recipe.data, root, root / "cache")
+    pictures = ((str(n), decoded.picture(i)) for i, n in enumerate(decoded.names))
+    assert list(write_ready(root / "ready", "train", pictures))[-1] == len(decoded)
+    data = dataclasses.replace(recipe.data, train=("ready/train.npz",))
+    arrays = datasets.open_cache(data, root, root / "cache")
+    assert arrays.ready
+    phase = Phase(4, 32, (32, 32), pictures=8)
+    both = []
+    for cache in (decoded, arrays):
+        sampler = datasets.Sampler(cache, np.cumsum(np.ones(len(cache))), seed=1)
+        crops, _ = sampler.crops(1, phase, range(4))
+        both.append(lab_of_crops(crops, 32, torch.device("cpu"), cache.ready))
+    for ours, theirs, most in zip(*both, (0.8, 0.02), strict=True):
+        assert (ours - theirs).abs().max() < most
+    run(dataclasses.replace(recipe, data=data), root, "ready-run")
+    one = dataclasses.replace(data, train=("ready/train.npz", "train.tar"))
+    with pytest.raises(TrainingError, match="one set only"):
+        datasets.open_cache(one, root, root / "cache")
 
 
 @pytest.mark.parametrize("missing", ["nowhere.tar", "nowhere"])

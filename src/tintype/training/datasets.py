@@ -20,6 +20,7 @@ from tintype.color import rgb_to_lab
 from tintype.errors import TrainingError
 from tintype.images.sets import pictures_in
 from tintype.training.config import Data, Phase
+from tintype.training.prepare.ready import ReadyPictures
 
 DECODERS = 2
 
@@ -70,12 +71,14 @@ class PictureCache:
         offsets: (n,) where each starts.
         sizes: (n, 2) height and width.
         names: (n,) file names.
+        ready: whether the pixels are the codes of Lab that ``prepare`` writes, not sRGB.
     """
 
     pixels: NDArray[np.uint8]
     offsets: NDArray[np.int64]
     sizes: NDArray[np.int64]
     names: NDArray[np.str_]
+    ready: bool = False
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -147,6 +150,8 @@ class Sampler:
 def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
     """The cache of a recipe's training pictures, made on first use (about 1,000 pictures/s·core).
 
+    Ready arrays of ``prepare``, named by their index (``ready/train.npz``), are used as they are.
+
     Args:
         data: which pictures and how large.
         root: the data directory.
@@ -157,6 +162,8 @@ def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
         UsageError: when a source is no tar file.
     """
     sources = [source for name in data.train for source in _sources(root, name)]
+    if sources[0].suffix == ".npz":
+        return _ready(sources, data.share)
     facts = [[s.name, s.stat().st_size] for s in sources] + [[data.short_side, data.least_chroma]]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     pixels, index = folder / f"{key}.u8", folder / f"{key}.npz"
@@ -167,6 +174,15 @@ def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
         kept = _share(stored["names"], data.share)
         parts = (stored[key][kept] for key in ("offsets", "sizes", "names"))
         return PictureCache(np.memmap(pixels, np.uint8, "r"), *parts)
+
+
+def _ready(sources: list[Path], share: float) -> PictureCache:
+    if len(sources) > 1:
+        raise TrainingError("Of ready arrays a recipe can train on one set only.")
+    stored = ReadyPictures.open(sources[0].parent, sources[0].stem)
+    kept = _share(stored.names, share)
+    offsets, sizes, names = stored.offsets[kept], stored.sizes[kept], stored.names[kept]
+    return PictureCache(stored.pixels, offsets, sizes, names, ready=True)
 
 
 def _sources(root: Path, name: str) -> list[Path]:

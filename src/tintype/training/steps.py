@@ -140,7 +140,7 @@ class Stepper:
     def batch(self, step: int, phase: Phase, rows: range) -> Batch:
         """Some rows of a step's batch."""
         crops, chosen = self.sampler.crops(step, phase, rows)
-        lab, rgb = lab_of_crops(crops, phase.size, self.here.device)
+        lab, rgb = lab_of_crops(crops, phase.size, self.here.device, self.sampler.cache.ready)
         L = lightness_of_luma(rgb) if self.recipe.data.grey == "luma" else lab[:, :1]
         rngs = [self.sampler.row_rng(step, row, "film") for row in rows]
         both = rotate(torch.cat([L, lab], 1), self.recipe.augment.rotation, rngs)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tintype.color import luma, luminance_to_lightness, rgb_to_lab, srgb_to_linear
+from tintype.color import lab_to_rgb, luma, luminance_to_lightness, rgb_to_lab, srgb_to_linear
 from tintype.models import Network
 from tintype.training.config import Recipe
 from tintype.training.datasets import PictureCache
+from tintype.training.prepare.ready import lab_of_codes
 
 SAMPLE = 2000
 """Pictures that priors and palettes are measured on."""
@@ -88,19 +89,28 @@ class Task(nn.Module, ABC):
 
 
 def lab_of_crops(
-    crops: NDArray[np.uint8], size: int, device: torch.device
+    crops: NDArray[np.uint8], size: int, device: torch.device, ready: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Colours on the fly: uint8 sRGB (N, side, side, 3) to Lab and to sRGB in [0,1].
+    """Colours on the fly: uint8 (N, side, side, 3) to Lab and to sRGB in [0,1].
+
+    Args:
+        crops: sRGB, or the codes of Lab.
+        size: side to scale to, in pixels.
+        device: where the answer is.
+        ready: whether the crops are codes.
 
     Returns:
         Both (N, 3, size, size) float32.
     """
-    rgb = torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255
-    if rgb.shape[-1] != size:
-        rgb = functional.interpolate(
-            rgb, (size, size), mode="bilinear", antialias=True, align_corners=False
+    planes = torch.from_numpy(lab_of_codes(crops) if ready else crops).to(device)
+    planes = planes.permute(0, 3, 1, 2).float()
+    if planes.shape[-1] != size:
+        planes = functional.interpolate(
+            planes, (size, size), mode="bilinear", antialias=True, align_corners=False
         )
-    return rgb_to_lab(rgb, axis=1), rgb
+    if ready:
+        return planes, lab_to_rgb(planes, axis=1)
+    return rgb_to_lab(planes / 255, axis=1), planes / 255
 
 
 def lightness_of_luma(rgb: Tensor) -> Tensor:
@@ -120,4 +130,6 @@ def sample_pixels(cache: PictureCache) -> NDArray[np.float32]:
     rng = np.random.default_rng(0)
     chosen = rng.choice(len(cache), min(len(cache), SAMPLE), replace=False)
     pixels = [cache.picture(int(i))[4::16, 4::16].reshape(-1, 3) for i in chosen]
-    return np.asarray(np.concatenate(pixels) / 255, np.float32)
+    colours = np.concatenate(pixels)
+    rgb = lab_to_rgb(lab_of_codes(colours)).clip(0, 1) if cache.ready else colours / 255
+    return np.asarray(rgb, np.float32)
