@@ -70,11 +70,11 @@ def main(data: Path, names: list[str]) -> None:
         variant = VARIANTS[name]
         recipe = load_recipe(RECIPES / f"{variant.recipe}.yaml", variant.changes)
         for progress in train(recipe, data, RUNS / name):
-            print(name, progress, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{name} {progress}\n")
         for suffix, options in variant.readings.items():
             model, _ = load_trained(RUNS / name / CHECKPOINT, options)
             done = export(model, RUNS / f"{name}{suffix}.onnx", f"{name}{suffix}", "1", 256)
-            print(done, flush=True)
+            sys.stdout.write(f"{done}\n")
 
 
 if __name__ == "__main__":
