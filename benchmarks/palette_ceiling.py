@@ -1,6 +1,8 @@
-"""The best that a palette can do: true pictures whose every pixel takes the palette's nearest colour.
+"""The best that a palette can do: true pictures whose pixels take the palette's nearest colour.
 
-python benchmarks/palette_ceiling.py SET MODEL.onnx... (networks with a palette, as tintype exports them)
+python benchmarks/palette_ceiling.py SET MODEL.onnx...
+
+The models are networks with a palette, as `tintype export` writes them.
 
 Two ceilings at 256×256: the palette's colour as it is, and its ab joined with the picture's own
 lightness, as the engine does with predictions. Prints a Markdown table.

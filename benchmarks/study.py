@@ -2,8 +2,8 @@
 
 python benchmarks/study.py DATA [NAME...]
 
-Each variant is a recipe with some keys changed, so that `tintype train RECIPE --data DATA --set ...`
-does the same for one. Runs go to runs/study/NAME, graphs to runs/study/NAME.onnx.
+Each variant is a recipe with some keys changed, so that `tintype train RECIPE --data DATA --set
+...` does the same for one. Runs go to runs/study/NAME, graphs to runs/study/NAME.onnx.
 """
 
 from __future__ import annotations
