@@ -7,16 +7,28 @@ to ab (N,2,h,w), h = H / ab_stride, with colour hints beside L where the network
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
 
 from tintype.errors import ModelNotFound
+from tintype.models.autoencoder import Autoencoder, AutoencoderConfig
+from tintype.models.baseline import Baseline, BaselineConfig
+from tintype.models.dcgan import DCGAN, DCGANConfig
 from tintype.models.eccv16 import ECCV16, ECCV16Config
+from tintype.models.fusion import Fusion, FusionConfig
+from tintype.models.mcgan import MCGAN, MCGANConfig
 from tintype.models.network import Classes, GuidedNetwork, Network, Prediction
+from tintype.models.pix2pix import Pix2Pix, Pix2PixConfig
+from tintype.models.resnet18 import ResNet18, ResNet18Config
+from tintype.models.scgan import SCGAN, SCGANConfig
 from tintype.models.siggraph17 import SIGGRAPH17, SIGGRAPH17Config
 from tintype.models.tintype import Tintype, TintypeConfig
+from tintype.models.unet_palette import UNetPalette, UNetPaletteConfig
+from tintype.models.unetpp import UNetPP, UNetPPConfig
 from tintype.models.untrained import randomise
 
 if TYPE_CHECKING:
@@ -29,6 +41,8 @@ __all__ = [
     "Network",
     "Prediction",
     "build",
+    "build_with",
+    "description_of",
     "random_network",
 ]
 
@@ -36,6 +50,16 @@ ARCHITECTURES: dict[str, tuple[Callable[..., Network], type[DataclassInstance]]]
     "tintype": (Tintype, TintypeConfig),
     "eccv16": (ECCV16, ECCV16Config),
     "siggraph17": (SIGGRAPH17, SIGGRAPH17Config),
+    "baseline": (Baseline, BaselineConfig),
+    "autoencoder": (Autoencoder, AutoencoderConfig),
+    "resnet18": (ResNet18, ResNet18Config),
+    "fusion": (Fusion, FusionConfig),
+    "unet_palette": (UNetPalette, UNetPaletteConfig),
+    "unetpp": (UNetPP, UNetPPConfig),
+    "pix2pix": (Pix2Pix, Pix2PixConfig),
+    "dcgan": (DCGAN, DCGANConfig),
+    "scgan": (SCGAN, SCGANConfig),
+    "mcgan": (MCGAN, MCGANConfig),
 }
 """Architecture name to (network class, its options)."""
 
@@ -56,6 +80,26 @@ def build(name: str, options: dict[str, object]) -> Network:
         raise ModelNotFound(f"There is no architecture '{name}'; known are: {known}.")
     network, config = ARCHITECTURES[name]
     return network(config(**options))
+
+
+def build_with(name: str, stored: str) -> Network:
+    """Build a network from what ``description_of`` said.
+
+    Args:
+        name: the architecture.
+        stored: its options, as JSON.
+
+    Raises:
+        ModelNotFound, TypeError, ValueError: when these are not an architecture and its options.
+    """
+    options: dict[str, object] = json.loads(stored)
+    return build(name, {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+
+
+def description_of(model: Network) -> tuple[str, str]:
+    """The architecture of a network and its options as JSON, from which it can be built again."""
+    name = next(n for n, (network, _) in ARCHITECTURES.items() if network is type(model))
+    return name, json.dumps(dataclasses.asdict(model.config))
 
 
 def random_network(name: str, seed: int = 0, options: dict[str, object] | None = None) -> Network:

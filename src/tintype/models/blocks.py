@@ -49,18 +49,21 @@ class ResNet18Trunk(nn.Module):
 
     Args:
         inputs: 1 for grey pictures, 3 for RGB.
+        width: channels of conv1 and layer 1; those of layers 2 and 3 are 2 and 4 times as many.
+            64 is ResNet-18's.
     """
 
     WIDTHS = (64, 64, 128, 256)
-    """Channels of the features at strides 2, 4, 8 and 16."""
+    """Channels of the features at strides 2, 4, 8 and 16, at width 64."""
 
-    def __init__(self, inputs: int = 1) -> None:
+    def __init__(self, inputs: int = 1, width: int = 64) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, 64, 7, 2, 3)
+        w1, w2, w3 = width, 2 * width, 4 * width
+        self.conv1 = nn.Conv2d(inputs, w1, 7, 2, 3)
         self.pool = nn.MaxPool2d(3, 2, 1)
-        self.layer1 = nn.Sequential(FoldedBlock(64, 64, 1), FoldedBlock(64, 64, 1))
-        self.layer2 = nn.Sequential(FoldedBlock(64, 128, 2), FoldedBlock(128, 128, 1))
-        self.layer3 = nn.Sequential(FoldedBlock(128, 256, 2), FoldedBlock(256, 256, 1))
+        self.layer1 = nn.Sequential(FoldedBlock(w1, w1, 1), FoldedBlock(w1, w1, 1))
+        self.layer2 = nn.Sequential(FoldedBlock(w1, w2, 2), FoldedBlock(w2, w2, 1))
+        self.layer3 = nn.Sequential(FoldedBlock(w2, w3, 2), FoldedBlock(w3, w3, 1))
 
     def forward(self, grey: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(N,inputs,H,W) less ``GREY_CENTRE`` to features at strides 2, 4, 8, 16 (``WIDTHS``)."""

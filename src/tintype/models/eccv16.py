@@ -82,7 +82,7 @@ class ECCV16(Network):
 
     def __init__(self, config: ECCV16Config) -> None:
         super().__init__()
-        self.config = config
+        self.config: ECCV16Config = config
         w1, w2, w3, w4 = (config.width * times for times in (1, 2, 4, 8))
         centres = torch.from_numpy(in_gamut_centres().copy())
         self.model1 = block(1, w1, 2, stride=2)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Prediction(NamedTuple):
@@ -44,12 +47,14 @@ class Network(nn.Module, ABC):
     """A network of the table. ``forward`` gives what its training task needs.
 
     Attributes:
+        config: the options that it was built with.
         ab_stride: rows and columns of L that one cell of ab covers; ``colour`` has that size too.
         size_multiple: height and width of L must be multiples of this.
         guided: whether it takes colour hints, that is, is a ``GuidedNetwork``.
         colour_span: the largest magnitude of ``colour``: divided by it, values lie in [-1,1].
     """
 
+    config: DataclassInstance
     ab_stride: ClassVar[int]
     size_multiple: ClassVar[int]
     guided: ClassVar[bool] = False

@@ -71,7 +71,7 @@ class SIGGRAPH17(GuidedNetwork):
 
     def __init__(self, config: SIGGRAPH17Config) -> None:
         super().__init__()
-        self.config = config
+        self.config: SIGGRAPH17Config = config
         w1, w2, w3, w4 = (config.width * times for times in (1, 2, 4, 8))
         self.model1 = block(4, w1, 2)
         self.model2 = block(w1, w2, 2)

@@ -59,7 +59,7 @@ class Tintype(Network):
 
     def __init__(self, config: TintypeConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config: TintypeConfig = config
         at4, at8, at16 = ResNet18Trunk.WIDTHS[1:]
         wide, middle, narrow = config.decoder_widths
         self.trunk = ResNet18Trunk()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tintype.bins import nearest_bin, rebalancing_weights, smooth_prior, soft_encode
+from tintype.training.objectives import Verdict
 
 _REACH = 128
 
@@ -151,29 +152,34 @@ def colourfulness(rgb: Tensor) -> Tensor:
     return (spread + 1e-4).sqrt() + 0.3 * (offset + 1e-4).sqrt()
 
 
-def verdict_loss(
-    verdict: Tensor, real: bool, kind: Literal["bce", "least_squares", "hinge"], label: float = 1.0
-) -> Tensor:
-    """What a discriminator loses by its verdicts on pictures that are real, or are not.
+def verdict_loss(verdict: Tensor, wanted: float, kind: Verdict) -> Tensor:
+    """What a discriminator loses by its verdicts.
 
     Args:
         verdict: any shape, before a sigmoid.
-        real: whether the pictures were true ones.
-        kind: "bce" (Goodfellow 2014, arXiv 1406.2661), "least_squares" (Mao 2017, arXiv
-            1611.04076, eq. 2) or "hinge" (Lim and Ye 2017, arXiv 1705.02894).
-        label: what "real" is told as, for label smoothing.
+        wanted: what it should have said: 1 for true pictures, or a little less where their label is
+            smoothed, 0 for others. The hinge asks only which of both is nearer.
+        kind: "bce" (Goodfellow 2014, arXiv 1406.2661, eq. 1), "least_squares" (Mao 2017, arXiv
+            1611.04076, eq. 2, with a = 0 and b = 1, not halved) or "hinge" (Lim and Ye 2017, arXiv
+            1705.02894).
+
+    Returns:
+        The mean.
     """
     verdict = verdict.float()
     if kind == "hinge":
-        return functional.relu(1 - verdict if real else 1 + verdict).mean()
-    wanted = torch.full_like(verdict, label if real else 0.0)
+        return functional.relu(1 - verdict if wanted > 0.5 else 1 + verdict).mean()
+    label = torch.full_like(verdict, wanted)
     if kind == "least_squares":
-        return functional.mse_loss(verdict, wanted)
-    return functional.binary_cross_entropy_with_logits(verdict, wanted)
+        return functional.mse_loss(verdict, label)
+    return functional.binary_cross_entropy_with_logits(verdict, label)
 
 
-def deceit_loss(verdict: Tensor, kind: Literal["bce", "least_squares", "hinge"]) -> Tensor:
-    """What a generator loses where a discriminator sees through it; arguments as above."""
+def deceit_loss(verdict: Tensor, kind: Verdict) -> Tensor:
+    """What a generator loses where a discriminator sees through it; arguments as above.
+
+    With "bce" it is -log D(G), which still pulls where log(1 - D(G)) has become flat.
+    """
     if kind == "hinge":
         return -verdict.float().mean()
-    return verdict_loss(verdict, real=True, kind=kind)
+    return verdict_loss(verdict, 1.0, kind)

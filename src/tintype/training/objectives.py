@@ -57,6 +57,10 @@ class Guided(Supervised):
     all_hints: float = 0.01
 
 
+Verdict = Literal["bce", "least_squares", "hinge"]
+"""How a discriminator's verdicts are turned into losses: ``losses.verdict_loss``."""
+
+
 @dataclass(frozen=True)
 class Adversarial:
     """A generator against a discriminator that sees the grey beside the colours.
@@ -69,13 +73,13 @@ class Adversarial:
         adversarial: weight of the generator's adversarial loss.
         l1: lambda, weight of the mean absolute error of colours in [-1,1].
         smooth_real: what the discriminator is told that true pictures are; 0.9 is one-sided label
-            smoothing (Salimans 2016, arXiv 1606.03498, section 3.4).
+            smoothing (Salimans 2016, arXiv 1606.03498, section 3.4). The hinge has no such number.
     """
 
     discriminator: Literal["patch", "picture"] = "patch"
     discriminator_width: int = 64
     discriminator_rate: float = 2e-4
-    verdict: Literal["bce", "least_squares", "hinge"] = "bce"
+    verdict: Verdict = "bce"
     adversarial: float = 1.0
     l1: float = 100.0
     smooth_real: float = 1.0
@@ -86,12 +90,16 @@ class Saliency(Adversarial):
     """Adversarial, with a saliency map beside and a second discriminator for the salient part.
 
     Attributes:
+        verdict: as in ``Adversarial``.
         saliency: weight of the binary cross-entropy of the saliency map.
+        attention: weight of the mean absolute error of colours multiplied by their saliency.
         perceptual: weight of the distance between features of predicted and true pictures.
         perceptual_encoder: arrays of that encoder, relative to the data directory.
     """
 
+    verdict: Verdict = "least_squares"
     saliency: float = 1.0
+    attention: float = 50.0
     perceptual: float = 0.0
     perceptual_encoder: str | None = None
 
@@ -104,19 +112,21 @@ class Cycle:
         discriminator_width: channels of the discriminators' first layer.
         discriminator_rate: their learning rate at the highest.
         verdict: "bce", "least_squares" or "hinge".
-        adversarial: weight of the generators' adversarial loss.
+        adversarial: weight of the generators' adversarial losses.
         cycle: weight of the mean absolute error after going there and back.
         domain: weight of the cross-entropy of the domain, for both sides.
-        identity: weight of "what is grey already stays as it is".
+        identity: weight of "what is grey already stays as it is", for the way to grey.
+        without_domain: how often a grey is coloured for the mean of all domains.
     """
 
     discriminator_width: int = 64
     discriminator_rate: float = 2e-4
-    verdict: Literal["bce", "least_squares", "hinge"] = "least_squares"
+    verdict: Verdict = "least_squares"
     adversarial: float = 1.0
     cycle: float = 10.0
     domain: float = 1.0
     identity: float = 5.0
+    without_domain: float = 0.25
 
 
 Objective = Supervised | Guided | Adversarial | Saliency | Cycle
