@@ -498,10 +498,11 @@ def test_wrong_recipes_name_the_key_and_the_line(
 
 def test_keys_can_be_set(tmp_path: Path) -> None:
     path = RECIPE_FOLDER / "tintype.yaml"
-    changes = ["seed=7", "phases.0.batch=8", "objective.classes=0.5", "film.tone=0"]
+    changes = ["seed=7", "optimizer.rate=5e-4", "phases.0.batch=8", "objective.classes=0.5", "film.tone=0"]
     recipe = load_recipe(path, [*changes, "freeze=[trunk]", "encoder=null"])
     assert (recipe.seed, recipe.phases[0].batch, recipe.film.tone) == (7, 8, 0)
     assert recipe.objective.classes == 0.5
+    assert recipe.optimizer.rate == 5e-4
     assert recipe.freeze == ("trunk",)
     assert recipe.encoder is None
     for change, message in [

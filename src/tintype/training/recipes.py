@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ from tintype.training.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     from yaml import Node
+
+
+_EXPONENT = re.compile(r"[+-]?\d+[eE][+-]?\d+")
 
 
 def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
@@ -120,6 +124,8 @@ def _from_yaml(
         return tuple(value) if isinstance(value, list) else value
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
+    if kind is float and isinstance(value, str) and _EXPONENT.fullmatch(value):
+        return float(value)  # YAML 1.1 takes 5e-4 for text
     if kind in (int, str, bool) and type(value) is kind:
         return value
     raise _WrongKeyError(where, f"expected {_name(kind)}, not {value!r}")
