@@ -432,6 +432,41 @@ def test_a_start_is_scored_before_the_first_step(root: Path, recipe: Recipe) -> 
     assert seen == 0  # nothing was better than the start
 
 
+def test_scenes_are_learned_where_labels_fit(root: Path, recipe: Recipe) -> None:
+    from tintype.training.objectives import Supervised
+
+    scenes = dataclasses.replace(
+        recipe,
+        architecture="fusion",
+        options={"width": 8, "scenes": 2},
+        objective=Supervised(regression=1.0, classes=0.0, scenes=1.0),
+    )
+    rows = read_rows(run(scenes, root, "scenes") / "log.csv")
+    assert any(row["term"] == "scenes" for row in rows)
+    other = dataclasses.replace(scenes, options={"width": 8, "scenes": 5})
+    with pytest.raises(TrainingError, match=r"names 5 kinds.*are of 2: set options\.scenes"):
+        run(other, root, "other")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"architecture": "eccv16", "options": {"width": 4}}, "predicts classes only"),
+        ({"architecture": "autoencoder", "options": {"width": 4}}, "predicts no classes"),
+        ({"task": "guided"}, "takes no hints"),
+        ({"encoder": "none.npz"}, "encoder"),
+        ({"architecture": "baseline", "options": {}, "encoder": "x.npz"}, "takes no encoder"),
+        ({"options": {"depth": 3}}, "options do not fit"),
+    ],
+)
+def test_what_does_not_fit_is_said(root: Path, recipe: Recipe, change: dict, message: str) -> None:
+    from tintype.training.objectives import Guided
+
+    objective = {"objective": Guided()} if "task" in change else {}
+    with pytest.raises(TrainingError, match=message):
+        run(dataclasses.replace(recipe, **change, **objective), root, "unfit")
+
+
 def test_grey_may_be_luma() -> None:
     from tintype.color import rgb_to_lab
     from tintype.training.tasks import lightness_of_luma
@@ -498,7 +533,13 @@ def test_wrong_recipes_name_the_key_and_the_line(
 
 def test_keys_can_be_set(tmp_path: Path) -> None:
     path = RECIPE_FOLDER / "tintype.yaml"
-    changes = ["seed=7", "optimizer.rate=5e-4", "phases.0.batch=8", "objective.classes=0.5", "film.tone=0"]
+    changes = [
+        "seed=7",
+        "optimizer.rate=5e-4",
+        "phases.0.batch=8",
+        "objective.classes=0.5",
+        "film.tone=0",
+    ]
     recipe = load_recipe(path, [*changes, "freeze=[trunk]", "encoder=null"])
     assert (recipe.seed, recipe.phases[0].batch, recipe.film.tone) == (7, 8, 0)
     assert recipe.objective.classes == 0.5

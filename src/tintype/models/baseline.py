@@ -4,7 +4,7 @@ The first convolution halves the size, the transposed one, of a kernel that divi
 brings it back. Each place sees 5 to 7 rows and columns of L: enough for "dark is brown, light is
 blue", too little for any object.
 
-There is no paper. A public study (FIELD: one convolution, one transposed, regression of ab) leaves
+There is no paper. A public study (one convolution, one transposed, regression of ab) leaves
 kernels and width open.
 
 Our differences, or rather choices: kernels 3×3 and 4×4, 64 channels and a ReLU between them; L goes

@@ -41,6 +41,7 @@ class SupervisedTask(Task):
         if not isinstance(objective, Supervised):
             raise TypeError(objective)
         self.objective = objective
+        self.kinds = len(setting.cache.labels()[1])
         self.cross_entropy = self._cross_entropy(setting) if objective.classes else None
         self.perceptual = None
         if objective.perceptual:
@@ -97,9 +98,8 @@ class SupervisedTask(Task):
             entropy, least = self._classify(self.cross_entropy, prediction.logits, batch, rng)
             terms["classes"] = objective.classes, entropy
             terms["least_classes"] = 0.0, least
-        if objective.scenes and prediction.scene is not None:
-            scenes = functional.cross_entropy(prediction.scene.float(), batch.label)
-            terms["scenes"] = objective.scenes, scenes
+        if objective.scenes:
+            terms["scenes"] = objective.scenes, self._scenes(prediction.scene, batch)
         if objective.perceptual or objective.colourfulness:
             terms |= self._appearance(prediction, batch)
         return terms
@@ -133,6 +133,15 @@ class SupervisedTask(Task):
             colours = lab_to_rgb(colours).clamp(0, 1)
         answer: tuple[Tensor, Tensor] = loss(flat_logits, colours)
         return answer
+
+    def _scenes(self, logits: Tensor | None, batch: Batch) -> Tensor:
+        named = 0 if logits is None else logits.shape[1]
+        if logits is None or named != self.kinds:
+            raise TrainingError(
+                f"The network names {named} kinds of scene, the training pictures are of "
+                f"{self.kinds}: set options.scenes to that, or the objective's scenes to 0."
+            )
+        return functional.cross_entropy(logits.float(), batch.label)
 
     def _appearance(self, prediction: Prediction, batch: Batch) -> dict[str, tuple[float, Tensor]]:
         """Terms that look at the picture with its colours in RGB."""
