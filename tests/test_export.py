@@ -86,6 +86,14 @@ def test_the_head_for_training_is_left_out(tmp_path: Path) -> None:
     assert [node.op_type for node in graph.node].count("ConvTranspose") == 3
 
 
+def test_the_scene_head_is_left_out(tmp_path: Path) -> None:
+    model = random_network("fusion", options=SMALL["fusion"] | {"scenes": 205})
+    result = export(model, tmp_path / "model.onnx", "model", "1", 256)
+    graph = onnx.load(result.path).graph
+    assert [output.name for output in graph.output] == ["ab"]
+    assert not any(205 in tensor.dims for tensor in graph.initializer)
+
+
 def test_normalisation_after_relu_is_not_folded() -> None:
     model = random_network("eccv16", options=SMALL["eccv16"])
     L = torch.rand(1, 1, 32, 32) * 100

@@ -1,11 +1,10 @@
 """The least network: one convolution and one transposed convolution, which every other must beat.
 
 The first convolution halves the size, the transposed one, of a kernel that divides by its stride,
-brings it back. Each place sees 5 to 7 rows and columns of L: enough for "dark is brown, light is
-blue", too little for any object.
+brings it back. Each place sees 5 rows and columns of L: enough for "dark is brown, light is blue",
+too little for any object.
 
-There is no paper. A public study (one convolution, one transposed, regression of ab) leaves
-kernels and width open.
+There is no paper. A public study names the two layers and that they regress ab, no more.
 
 Our differences, or rather choices: kernels 3×3 and 4×4, 64 channels and a ReLU between them; L goes
 in as (L - 50) / 100, ab comes out as tanh × 110, so that no colour leaves the contract's range.

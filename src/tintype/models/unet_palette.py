@@ -8,7 +8,8 @@ where its classes changed from one to the next.
 Our differences:
 
 - The mean is weighted by probability, and a colour's weight fades to nothing before it leaves the
-  top three, so that ab is continuous in the logits: there are no rings (see ``heads.Palette``).
+  top three, so that no ring shows where one colour overtakes another (see ``heads.Palette``). ab is
+  steep only where four colours are as good as equally likely.
 - Of the mean colour only ab is used; the picture's own L stays.
 - Convolutions are padded, so that the size stays. Up-sampling is a convolution and a bilinear
   interpolation instead of a transposed 2×2 convolution. The slope of LeakyReLU is 0.2 (the study's
