@@ -14,9 +14,16 @@ onnx = pytest.importorskip("onnx")
 
 from tintype import export as exporting  # noqa: E402
 from tintype.errors import TrainingError  # noqa: E402
-from tintype.export import PARITY_AB, Exported, export, fold_batch_norm  # noqa: E402
+from tintype.export import (  # noqa: E402
+    PARITY_AB,
+    Exported,
+    difference_of,
+    export,
+    fold_batch_norm,
+)
 from tintype.models import ARCHITECTURES, build, random_network  # noqa: E402
 from tintype.runtime import Session  # noqa: E402
+from tintype.training.restore import network_of_graph  # noqa: E402
 
 
 def hints(shape: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -63,6 +70,17 @@ def test_parity_on_other_sizes(exported: tuple[torch.nn.Module, Exported]) -> No
         assert np.abs(answers[-1].ab - ours).max() < PARITY_AB
     if model.guided:
         assert np.abs(answers[0].ab - answers[1].ab).max() > 1
+
+
+def test_the_graph_becomes_the_network_again(
+    exported: tuple[torch.nn.Module, Exported],
+) -> None:
+    model, result = exported
+    restored = network_of_graph(result.path)
+    assert restored.network.config == model.config
+    assert difference_of(restored.network, result.path) < PARITY_AB
+    heads = {name.partition(".")[0] for name in restored.missing}
+    assert heads <= {"model_class", "model_out", "saliency"}  # those that have no part in ab
 
 
 @pytest.mark.slow

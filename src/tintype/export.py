@@ -160,7 +160,12 @@ def fold_batch_norm(model: nn.Module) -> None:
             names = list(module._modules)
             for first, second in pairwise(names):
                 conv, norm = module._modules[first], module._modules[second]
-                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                if not isinstance(norm, nn.BatchNorm2d):
+                    continue
+                if isinstance(conv, nn.ConvTranspose2d):
+                    module._modules[first] = fuse_conv_bn_eval(conv, norm, transpose=True)
+                    module._modules[second] = nn.Identity()
+                elif isinstance(conv, nn.Conv2d):
                     module._modules[first] = fuse_conv_bn_eval(conv, norm)
                     module._modules[second] = nn.Identity()
 

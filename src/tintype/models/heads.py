@@ -13,6 +13,9 @@ from tintype.bins import rgb_palette
 from tintype.color import rgb_to_lab
 from tintype.errors import UsageError
 
+REST = 0.05
+"""What of its probability a colour outside the top weighs."""
+
 
 class Palette(nn.Module):
     """Classes that are RGB colours, found by k-means over the training pictures.
@@ -40,8 +43,10 @@ class Palette(nn.Module):
     def mean(self, logits: Tensor) -> Tensor:
         """The mean ab of the ``top`` most probable colours, weighted by their probability.
 
-        The weights fade to nothing where a colour leaves the top, so that no edge shows there:
-        each is the probability above that of the first colour left out.
+        A colour's weight is its probability above that of the first colour left out, so that it
+        fades to nothing before it leaves the top and no edge shows there. ``REST`` of all
+        probabilities is added, since otherwise hardly anything would weigh where many colours are
+        equally probable. The mean of the top 1 is the most probable colour itself, edges and all.
 
         Args:
             logits: (N,Q,h,w).
@@ -49,13 +54,13 @@ class Palette(nn.Module):
         Returns:
             (N,2,h,w).
         """
-        probs = logits.softmax(1)
-        if self.top == len(self.rgb):
-            weights = probs
-        else:
+        weights = probs = logits.softmax(1)
+        if self.top == 1:
+            weights = nn.functional.one_hot(probs.argmax(1), len(self.rgb)).to(probs).movedim(-1, 1)
+        elif self.top < len(self.rgb):
             best = probs.topk(self.top + 1, 1).values
-            weights = (probs - best[:, -1:]).clamp(min=0)
-        weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
+            weights = (probs - best[:, -1:]).clamp(min=0) + REST * probs
+        weights = weights / weights.sum(1, keepdim=True)
         return (weights.movedim(1, -1) @ self.centres).movedim(-1, 1)
 
 

@@ -120,7 +120,8 @@ def _folded(network: Network, found: dict[str, Tensor]) -> list[tuple[str, str]]
         if isinstance(module, nn.Sequential):
             for (first, conv), (second, norm) in pairwise(module.named_children()):
                 names = f"{path}.{first}", f"{path}.{second}"
-                both = isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+                convolves = isinstance(conv, nn.Conv2d | nn.ConvTranspose2d)
+                both = convolves and isinstance(norm, nn.BatchNorm2d)
                 gone = f"{names[0]}.bias" in found and f"{names[1]}.running_var" not in found
                 if both and gone:
                     pairs.append(names)
