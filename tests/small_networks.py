@@ -10,7 +10,7 @@ SMALL: dict[str, dict[str, object]] = {
     "autoencoder": {"width": 8},
     "resnet18": {"width": 16},
     "fusion": {"width": 8},
-    "unet_palette": {"width": 8},
+    "unet_palette": {"width": 8, "colours": 6},
     "unetpp": {"width": 4},
     "pix2pix": {"width": 8, "downs": 6},
     "dcgan": {"width": 8, "downs": 6},

@@ -28,7 +28,7 @@ ADVERSARIAL = {"pix2pix", "dcgan", "scgan", "mcgan"}
 """Networks that learn against an opponent: test_overfit_gans.py has them."""
 
 SIDE = 64
-STEPS = 90
+STEPS = 160
 PHASE = Phase(batch=4, size=SIDE, crops=(SIDE, SIDE), pictures=4 * STEPS)
 
 PAINTS = np.array(
@@ -108,7 +108,7 @@ def everything_of(name: str) -> Recipe:
         (PHASE,),
         objective=objective,
         options=SMALL[name],
-        optimizer=Optimizer(rate=1e-2, trunk_rate=1e-2, weight_decay=0),
+        optimizer=Optimizer(rate=5e-3, trunk_rate=5e-3, weight_decay=0),
         precision="fp32",
     )
 

@@ -448,6 +448,21 @@ def test_scenes_are_learned_where_labels_fit(root: Path, recipe: Recipe) -> None
         run(other, root, "other")
 
 
+def test_the_guided_network_is_trained_and_kept(root: Path, recipe: Recipe) -> None:
+    from tintype.training.objectives import Guided
+
+    guided = dataclasses.replace(
+        recipe,
+        architecture="siggraph17",
+        options={"width": 4},
+        task="guided",
+        objective=Guided(),
+    )
+    model, seen = load_trained(run(guided, root, "guided") / "checkpoint.safetensors")
+    assert model.guided
+    assert seen == 16
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -33,12 +33,14 @@ class FoldedBlock(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1)
         plain = stride == 1 and inputs == outputs
         self.downsample = nn.Identity() if plain else nn.Conv2d(inputs, outputs, 1, stride)
-        # Without an encoder to start from: He 2015 (arXiv 1502.01852), each block an identity at
-        # first (Goyal 2017, arXiv 1706.02677, section 5.1), since no normalisation holds it.
-        for layer in (self.conv1, self.downsample):
+        # Without an encoder to start from: He 2015 (arXiv 1502.01852), each block nearly an
+        # identity at first (after Goyal 2017, arXiv 1706.02677, section 5.1), since no
+        # normalisation holds it.
+        for layer in (self.conv1, self.conv2, self.downsample):
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight)
-        nn.init.zeros_(self.conv2.weight)
+        with torch.no_grad():
+            self.conv2.weight *= 0.25
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H/stride, W/stride)."""

@@ -16,6 +16,8 @@ from tintype.training.tasks.task import Batch, Setting
 class GuidedTask(SupervisedTask):
     """As supervised, with a few spots of the true colours given (Zhang 2017, section 3.2)."""
 
+    model: GuidedNetwork
+
     def __init__(self, model: Network, setting: Setting) -> None:
         super().__init__(model, setting)
         if not isinstance(model, GuidedNetwork):
@@ -23,14 +25,13 @@ class GuidedTask(SupervisedTask):
                 f"The architecture '{setting.recipe.architecture}' takes no hints: "
                 "train it with the task supervised."
             )
-        self.guided = model
 
     def predict(self, batch: Batch, rng: np.random.Generator) -> Prediction:
         """What the network says to L and simulated hints."""
         if not isinstance(self.objective, Guided):
             raise TypeError(self.objective)
         hint_ab, mask = simulated_hints(batch.lab[:, 1:], self.objective, rng)
-        return self.guided(batch.L, hint_ab, mask)
+        return self.model(batch.L, hint_ab, mask)
 
 
 def simulated_hints(ab: Tensor, how: Guided, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
