@@ -27,8 +27,9 @@ from tintype.errors import MissingExtra  # noqa: E402
 from tintype.evaluation.report.svg import LogScale  # noqa: E402
 from tintype.training import records  # noqa: E402
 from tintype.training.config import Data, Phase, Recipe  # noqa: E402
-from tintype.training.logbook import Logbook, read_rows  # noqa: E402
+from tintype.training.logbook import Logbook  # noqa: E402
 from tintype.training.plan import read_plan  # noqa: E402
+from tintype.training.records import read_rows  # noqa: E402
 from tintype.training.run_charts import POINTS, smoothed, thinned  # noqa: E402
 from tintype.training.run_page import page_of  # noqa: E402
 from tintype.training.strips import strips_in  # noqa: E402

@@ -19,8 +19,8 @@ from tintype.models import ARCHITECTURES, build  # noqa: E402
 from tintype.training import augment, datasets, losses, trainer  # noqa: E402
 from tintype.training.checkpoints import load_trained  # noqa: E402
 from tintype.training.config import Data, Film, Optimizer, Phase, Recipe  # noqa: E402
-from tintype.training.logbook import read_rows  # noqa: E402
 from tintype.training.recipes import load_recipe  # noqa: E402
+from tintype.training.records import read_rows  # noqa: E402
 from tintype.training.tasks import lab_of_crops  # noqa: E402
 
 RECIPE_FOLDER = Path(__file__).parents[1] / "recipes"

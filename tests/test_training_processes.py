@@ -102,7 +102,7 @@ def weights_of_start(data: Path) -> dict[str, torch.Tensor]:
 
 
 def loss_of(run: Path) -> float:
-    from tintype.training.logbook import read_rows
+    from tintype.training.records import read_rows
 
     rows = read_rows(run / "log.csv")
     assert {row["pictures"] for row in rows if row["term"] == "loss"} >= {"160"}

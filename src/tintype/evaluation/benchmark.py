@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
-import threading
 import time
-import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,7 +31,7 @@ from tintype.evaluation.ledger import Ledger
 from tintype.evaluation.metrics import AUC_THRESHOLDS, Picture8, curve_of, rebalanced_curve
 from tintype.evaluation.results import Fairness, LeftOut, Row, Timing
 from tintype.evaluation.statistics import class_mean_figure, mean_figure, resamples
-from tintype.images.sets import names_in, pictures_in
+from tintype.images.sets import names_in, open_checked, pictures_in
 from tintype.progress import Progress
 from tintype.runtime import available_cores
 
@@ -42,7 +39,6 @@ _SAVE_EVERY_S = 20.0
 _TIMED_RUNS = 15
 _LEAST_SIDE_PX = 32
 _DEEP_MODES = ("I", "F")  # Pillow would cut them off at 255
-_OPENING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -278,11 +274,7 @@ def read_truth(name: str, data: bytes, size: int | None) -> Picture8:
         UnreadableImage: it is damaged, no picture, too large, too small or deeper than 8 bits.
     """
     try:
-        # What warnings do is a setting of the whole process: one thread at a time.
-        with _OPENING, warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            opened = Image.open(io.BytesIO(data))
-        with opened:
+        with open_checked(data) as opened:
             if opened.mode.startswith(_DEEP_MODES):
                 raise UnreadableImage(f"{name} has grey levels of more than 8 bits.")
             image = ImageOps.exif_transpose(opened).convert("RGB")

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import tarfile
+import threading
+import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from PIL import Image
+
 from tintype.errors import UsageError
 from tintype.images import SUFFIXES
+
+_OPENING = threading.Lock()
+
+
+def open_checked(data: bytes) -> Image.Image:
+    """Open a picture file with Pillow; what claims too many pixels raises instead of warning.
+
+    Raises:
+        Image.DecompressionBombError, Image.DecompressionBombWarning: too many pixels.
+        OSError, ValueError, SyntaxError, EOFError: it is damaged or no picture.
+    """
+    # What warnings do is a setting of the whole process: one thread at a time.
+    with _OPENING, warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return Image.open(io.BytesIO(data))
 
 
 def pictures_in(

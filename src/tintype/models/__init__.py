@@ -82,18 +82,20 @@ def build(name: str, options: dict[str, object]) -> Network:
     return network(config(**options))
 
 
-def build_with(name: str, stored: str) -> Network:
+def build_with(name: str, stored: str, changes: dict[str, object] | None = None) -> Network:
     """Build a network from what ``description_of`` said.
 
     Args:
         name: the architecture.
         stored: its options, as JSON.
+        changes: options that are to differ.
 
     Raises:
         ModelNotFound, TypeError, ValueError: when these are not an architecture and its options.
     """
     options: dict[str, object] = json.loads(stored)
-    return build(name, {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+    tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    return build(name, tuples | (changes or {}))
 
 
 def description_of(model: Network) -> tuple[str, str]:

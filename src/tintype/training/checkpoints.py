@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tintype.errors import TrainingError
-from tintype.models import Network, build
+from tintype.models import Network, build_with
 from tintype.training.config import Recipe
 
 
@@ -121,9 +121,7 @@ def load_trained(path: Path, options: dict[str, object] | None = None) -> tuple[
     """
     tensors, metadata = _read(path)
     try:
-        stored: dict[str, object] = json.loads(metadata["options"])
-        tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-        model = build(metadata["architecture"], tuples | (options or {}))
+        model = build_with(metadata["architecture"], metadata["options"], options)
         model.load_state_dict(_part(tensors, "average."))
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise TrainingError(f"{path} is no usable checkpoint: {error}") from error

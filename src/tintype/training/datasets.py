@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -18,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from tintype.color import rgb_to_lab
 from tintype.errors import TrainingError
-from tintype.images.sets import pictures_in
+from tintype.images.sets import open_checked, pictures_in
 from tintype.training.config import Data, Phase
 from tintype.training.prepare.ready import ReadyPictures
 
@@ -37,10 +35,8 @@ def decode_rgb(data: bytes, size: tuple[int, int] | int) -> NDArray[np.uint8] | 
         The pixels, or None when the file is no readable picture.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as opened:
-                image = opened.convert("RGB")
+        with open_checked(data) as opened:
+            image = opened.convert("RGB")
     except (
         OSError,
         UnidentifiedImageError,

@@ -16,6 +16,7 @@ from tintype.training.config import Augment, Data, Film, Optimizer, Phase, Recip
 from tintype.training.objectives import Guided, Supervised
 from tintype.training.prepare.job import Preparation
 from tintype.training.prepare.order import Order, Source
+from tintype.training.prepare.place import CARD
 from tintype.training.prepare.splitting import Split
 from tintype.training.restore import network_of_graph
 from tintype.training.schedule import gain_by_validation
@@ -88,7 +89,7 @@ def finetune(order: FineTuning, answer: list[FineTuned]) -> Iterator[Progress]:
     """
     network, missing = network_of_graph(order.graph)
     prepared = order.run / "pictures"
-    if not (prepared / "card.json").exists():
+    if not (prepared / CARD).exists():
         split = Split.parse("train=1.0" if order.validation else "train=rest,val=0.16")
         source = Source("own", order.pictures)
         yield from Preparation(Order((source,), prepared, split, short_side=SHORT_SIDE)).run()

@@ -14,7 +14,7 @@ from torch import Tensor
 from tintype.errors import MissingExtra
 from tintype.training.config import Recipe
 from tintype.training.plan import note_start
-from tintype.training.records import append_rows, keep_until, read_rows
+from tintype.training.records import append_rows, keep_until
 from tintype.training.run_page import write_page
 from tintype.training.strips import greyed, remove_after, strip_of, write_strip
 from tintype.training.validation import Validation
@@ -22,8 +22,6 @@ from tintype.training.validation import Validation
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch.utils.tensorboard import SummaryWriter
-
-__all__ = ["Logbook", "read_rows"]
 
 
 class Logbook:

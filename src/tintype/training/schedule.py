@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from tintype.training.config import Optimizer, Phase, Recipe
-from tintype.training.logbook import read_rows
+from tintype.training.records import read_rows
 from tintype.training.steps import Stepper
 
 PROBE_STEPS = 4

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tintype.errors import TrainingError
-from tintype.models import Network
+from tintype.images import atomic
 from tintype.progress import Progress
 from tintype.training.checkpoints import Position, State, load_checkpoint, save_checkpoint
 from tintype.training.config import Recipe
@@ -84,14 +84,22 @@ def _train(
     lengths = lengths or lengths_of(recipe, len(cache), stepper)
     total = sum(lengths)
     logbook = Logbook(run, seen, recipe, total, len(cache)) if here.is_first else None
+    limit, size = recipe.data.validation_limit, recipe.data.validation_size
+    sets = recipe.data.validation if here.is_first else {}
+    validation = {
+        name: validation_pictures(data / where, limit, size) for name, where in sets.items()
+    }
 
     def keep() -> None:
         """Score the average and save everything."""
         if logbook:
-            _validate(recipe, data, average, logbook, seen, here)
+            for name, pictures in validation.items():
+                found = validate(average, pictures, here.device, luma=recipe.data.grey == "luma")
+                logbook.validated(seen, name, found, pictures)
             save_checkpoint(run / CHECKPOINT, state, recipe, Position(step, seen, lengths))
             if is_best(gain_by_validation(run)):
-                _copy(run / CHECKPOINT, run / BEST)
+                with (run / CHECKPOINT).open("rb") as last, atomic(run / BEST) as best:
+                    shutil.copyfileobj(last, best)
             logbook.draw()
         here.wait()
 
@@ -120,25 +128,8 @@ def _train(
                 break
 
 
-def _validate(
-    recipe: Recipe, data: Path, average: Network, logbook: Logbook, seen: int, here: Processes
-) -> None:
-    """Score the average on every validation set."""
-    for name, where in recipe.data.validation.items():
-        limit, size = recipe.data.validation_limit, recipe.data.validation_size
-        pictures = validation_pictures(data / where, limit, size)
-        found = validate(average, pictures, here.device, luma=recipe.data.grey == "luma")
-        logbook.validated(seen, name, found, pictures)
-
-
 def _last_good(run: Path) -> str:
     checkpoint = run / CHECKPOINT
     if checkpoint.exists():
         return f"{checkpoint} is the last good state"
     return "there is no checkpoint yet"
-
-
-def _copy(source: Path, target: Path) -> None:
-    part = target.with_suffix(".part")
-    shutil.copyfile(source, part)
-    part.replace(target)
