@@ -75,13 +75,13 @@ VARIANTS = {
     ),
 }
 
-LONGER = ("phases.0.pictures=60000", "validate_every=20000")
-"""What every architecture sees: the same 60,000 crops of the same pictures."""
+LONGER = ("phases.0.pictures=50016", "validate_every=16672")
+"""What every architecture sees: the same 50,016 crops of the same pictures."""
 
 COMMON = (
-    "phases=[{pictures: 60000, batch: 48, size: 128, crops: [128, 160]}]",
+    "phases=[{pictures: 50016, batch: 48, size: 128, crops: [128, 160]}]",
     "optimizer={warmup_pictures: 4800, ema_decay: 0.99}",
-    "validate_every=20000",
+    "validate_every=16672",
 )
 """The same, and the optimizer of the others, for networks whose recipe is for a longer training."""
 

@@ -48,7 +48,7 @@ def start(folder: Path, name: str = "tintype") -> Path:
 def test_a_place_is_learned(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     graph, target = start(tmp_path), tmp_path / "mine.onnx"
     arguments = ["finetune", str(place), "-o", str(target), "--model", str(graph)]
-    arguments += ["--run", str(tmp_path / "run"), "--pictures-seen", "160"]
+    arguments += ["--run", str(tmp_path / "run"), "--pictures-seen", "96"]
     assert main(arguments) == 0
     said = capsys.readouterr()
     assert said.out.strip() == str(target)
@@ -61,7 +61,7 @@ def test_a_place_is_learned(place: Path, tmp_path: Path, capsys: pytest.CaptureF
     # The same folder resumes; all is done, so nothing is trained and the answer is the same.
     target.unlink()
     answer: list[FineTuned] = []
-    order = FineTuning(graph, place, target, tmp_path / "run", pictures_seen=160)
+    order = FineTuning(graph, place, target, tmp_path / "run", pictures_seen=96)
     stages = {progress.stage for progress in finetune(order, answer)}
     assert not any(stage.startswith("training") for stage in stages)
     assert answer[0].after_db == pytest.approx(after, abs=0.01)

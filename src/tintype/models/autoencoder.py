@@ -1,7 +1,7 @@
 """The convolutional autoencoder of public studies: 3.1 million parameters, regression of ab.
 
-Nine 3×3 convolutions: 64, 128 and 256 channels, each halved in size by pooling, then 512 and 256,
-and 256, 128, 64 and 2 channels on the way back, each after an up-sampling by two. A ReLU and then
+Eight 3×3 convolutions: 64, 128 and 256 channels, each halved in size by pooling, then 512 and 256,
+and 128, 64 and 2 channels on the way back, each after an up-sampling by two. A ReLU and then
 batch normalisation follow each convolution but the last, which ends in tanh: ab / 128. In all
 3,102,530 trainable parameters and 2,816 running statistics, layer by layer those of the study.
 There is no paper; a second study puts the normalisation before the ReLU (``norm_first``), which

@@ -91,7 +91,7 @@ class Saliency(Adversarial):
 
     Attributes:
         verdict: as in ``Adversarial``.
-        saliency: weight of the binary cross-entropy of the saliency map.
+        saliency: weight of the mean absolute error of the saliency map.
         attention: weight of the mean absolute error of colours multiplied by their saliency.
         perceptual: weight of the distance between features of predicted and true pictures.
         perceptual_encoder: arrays of that encoder, relative to the data directory.

@@ -5,7 +5,7 @@ The network predicts, beside the colours, where the picture draws the eye; the t
 another the picture multiplied by its map, predicted or true. The paper's objective is L1, an
 attention loss (L1 of the colours multiplied by their map) and a perceptual loss beside the
 adversarial one, for which the authors took Wasserstein's distance with a gradient penalty; here it
-is one of ``objectives.Verdict``. The binary cross-entropy of the map is ours: without it the map
+is one of ``objectives.Verdict``. The mean absolute error of the map is ours: without it the map
 could be anything that pleases the other losses.
 """
 
