@@ -15,6 +15,8 @@ PUBLIC = [
     "ChecksumMismatch",
     "Colorizer",
     "DeviceUnavailable",
+    "Film",
+    "FilmFrame",
     "Hint",
     "MissingExtra",
     "ModelInvalid",
@@ -24,7 +26,9 @@ PUBLIC = [
     "Report",
     "TintypeError",
     "TrainingError",
+    "UnreadableFilm",
     "UnreadableImage",
+    "UnwritableFilm",
     "UnwritableImage",
     "UsageError",
     "Weights",
@@ -51,7 +55,7 @@ def test_every_public_name_is_there_and_documented(name: str) -> None:
 def test_every_error_has_one_base() -> None:
     errors = [getattr(tintype, name) for name in PUBLIC]
     errors = [e for e in errors if inspect.isclass(e) and issubclass(e, Exception)]
-    assert len(errors) == 11
+    assert len(errors) == 13
     assert all(issubclass(error, tintype.TintypeError) for error in errors)
 
 

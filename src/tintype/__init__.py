@@ -1,4 +1,4 @@
-"""Tintype gives black-and-white photographs their colour back."""
+"""Tintype gives black-and-white photographs and film their colour back."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
         ModelNotFound,
         TintypeError,
         TrainingError,
+        UnreadableFilm,
         UnreadableImage,
+        UnwritableFilm,
         UnwritableImage,
         UsageError,
     )
     from tintype.options import Hint, Options, Report
     from tintype.runtime import Prediction
+    from tintype.video.film import FilmFrame
+    from tintype.video.probe import Film
     from tintype.zoo import Weights, list_models
 
 __all__ = [
@@ -31,6 +35,8 @@ __all__ = [
     "ChecksumMismatch",
     "Colorizer",
     "DeviceUnavailable",
+    "Film",
+    "FilmFrame",
     "Hint",
     "MissingExtra",
     "ModelInvalid",
@@ -40,7 +46,9 @@ __all__ = [
     "Report",
     "TintypeError",
     "TrainingError",
+    "UnreadableFilm",
     "UnreadableImage",
+    "UnwritableFilm",
     "UnwritableImage",
     "UsageError",
     "Weights",
@@ -52,6 +60,8 @@ _MODULES = {
     "engine": ("Colorizer", "colorize"),
     "options": ("Hint", "Options", "Report"),
     "runtime": ("Prediction",),
+    "video.film": ("FilmFrame",),
+    "video.probe": ("Film",),
     "zoo": ("Weights", "list_models"),
 }
 

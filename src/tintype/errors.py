@@ -11,6 +11,8 @@
     ├── MissingExtra            an optional package is needed; names the pip line
     ├── UnreadableImage         truncated, empty, of the wrong kind, animated, too large
     ├── UnwritableImage         read-only folder, full disk, a format that cannot hold it
+    ├── UnreadableFilm          a film that cannot be opened or decoded, or holds no picture
+    ├── UnwritableFilm          streams that the container cannot hold, full disk, no such codec
     ├── AlreadyColour           the picture has colours and recolouring was not asked for
     └── TrainingError           a recipe, data set or checkpoint that cannot be used
 
@@ -63,6 +65,14 @@ class UnreadableImage(TintypeError):
 
 class UnwritableImage(TintypeError):
     """A result that cannot be written: read-only folder, full disk, unsuited format."""
+
+
+class UnreadableFilm(TintypeError):
+    """A film that cannot be read: not to be opened, damaged, or without a moving picture."""
+
+
+class UnwritableFilm(TintypeError):
+    """A film that cannot be written: streams the container cannot hold, full disk, codec."""
 
 
 class AlreadyColour(TintypeError):

@@ -11,16 +11,24 @@ from typing import TYPE_CHECKING
 import click
 
 from tintype.cli.face import face_of, stoppable, verbose_option
+from tintype.cli.film import (
+    FilmWork,
+    chosen_film_options,
+    colorize_films,
+    film_options,
+    refuse_film_options,
+)
 from tintype.cli.options import chosen_options, engine_options
 from tintype.cli.tally import Tally, print_line
 from tintype.errors import UsageError
+from tintype.video.names import is_film
 
 if TYPE_CHECKING:
     from tintype.batch.plan import Plan, Task
     from tintype.options import Options
 
 
-@click.command(short_help="Give black-and-white pictures their colour.")
+@click.command(short_help="Give black-and-white pictures and films their colour.")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
     "-o",
@@ -50,6 +58,7 @@ if TYPE_CHECKING:
     help="Pictures worked on at a time. [default: one per core]",
 )
 @click.option("--json", "as_json", is_flag=True, help="A JSON object per picture on stdout.")
+@film_options
 @verbose_option
 @click.pass_context
 def colorize(
@@ -63,14 +72,20 @@ def colorize(
     jobs: int | None,
     as_json: bool,
 ) -> int:
-    """Give black-and-white pictures their colour.
+    """Give black-and-white pictures and films their colour.
 
-    INPUT is a picture, a folder (searched with everything below it), a pattern such as
+    INPUT is a picture, a film, a folder (searched with everything below it), a pattern such as
     "scans/*.tif", or - for standard input. The result of NAME.EXT lies beside it as
     NAME-color.EXT. What is done already is not done again, so a run that was interrupted goes on
     where it was.
     """
     options = chosen_options(ctx)
+    if any(is_film(name) for name in inputs):
+        if not all(is_film(name) for name in inputs):
+            raise UsageError("Films and pictures are coloured in runs of their own.")
+        work = FilmWork(inputs, output, suffix, overwrite, device)
+        return colorize_films(work, options, chosen_film_options(ctx), face_of(ctx))
+    refuse_film_options(ctx)
     plan = _plan(inputs, output, suffix, overwrite)
     piped = bool(plan.tasks) and plan.tasks[0].target is None
     if piped and sys.stdout is None:

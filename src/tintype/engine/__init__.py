@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     import pyvips
     from PIL.Image import Image
 
+    from tintype.video.film import FilmFrame
+
 __all__ = ["Colorizer", "Hint", "Options", "Report", "colorize"]
 
 Given = TypeVar("Given", "Image", NDArray[np.generic], bytes, str, Path)
@@ -204,6 +206,28 @@ class Colorizer:
             notes=notes,
             seconds=time.perf_counter() - start,
         )
+
+    def colorize_film(
+        self, source: str | Path, options: Options = _DEFAULTS, steady: float = 0.85
+    ) -> Iterator[FilmFrame]:
+        """Colour a film frame by frame, as they are asked for.
+
+        Args:
+            source: the film's path, or an address that FFmpeg can open.
+            options: strength, working size and force count.
+            steady: 0 colours each frame by itself, 1 is steadiest.
+
+        Yields:
+            Frames as pictures, in order. ``tintype.video.film.colorize_film`` writes a whole film,
+            its sound and all else kept.
+
+        Raises:
+            UnreadableFilm: it cannot be opened or decoded.
+            AlreadyColour: it is in colour and ``options.force`` is not set.
+        """
+        from tintype.video.film import film_frames
+
+        return film_frames(self, source, options, steady)
 
     def predict(
         self, L: Float, hint_ab: Float | None = None, hint_mask: Float | None = None

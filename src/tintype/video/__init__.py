@@ -1,0 +1,1 @@
+"""Film: decoded, coloured and encoded, frame after frame."""

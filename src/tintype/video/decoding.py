@@ -1,0 +1,139 @@
+"""The frames of a film in order, from the start or from a given time, damage skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from tintype.errors import UnreadableFilm
+from tintype.video.probe import Film, opened, picture_of
+
+_HOPELESS = 500  # damaged packets in a row
+
+
+@dataclass
+class Damage:
+    """How many packets of a film could not be decoded."""
+
+    packets: int = 0
+
+
+def frames_of(
+    source: str | Path,
+    film: Film,
+    damage: Damage,
+    start: int | None = None,
+    options: dict[str, str] | None = None,
+) -> Iterator[av.VideoFrame]:
+    """Decode a film's picture.
+
+    Args:
+        source: as of ``Film.probe``.
+        film: what it is.
+        damage: counts what is skipped.
+        start: timestamp in units of ``film.time_base`` of the first frame wanted; None begins with
+            the first.
+        options: for FFmpeg's reader.
+
+    Yields:
+        Frames with timestamps that rise, all of the film's size.
+
+    Raises:
+        UnreadableFilm: it cannot be opened, or nothing more can be decoded.
+    """
+    if start is not None:
+        with opened(source, options) as container:
+            stream = picture_of(container, str(source))
+            container.seek(start, stream=stream)
+            frames = _in_order(_decoded(container, stream, damage), film)
+            first = next(frames, None)
+            if first is not None and first.pts is not None and first.pts <= start:
+                if first.pts == start:
+                    yield first
+                yield from _from(frames, start)
+                return
+    with opened(source, options) as container:  # from the beginning, as seeking missed
+        stream = picture_of(container, str(source))
+        frames = _in_order(_decoded(container, stream, damage), film)
+        yield from frames if start is None else _from(frames, start)
+
+
+def _from(frames: Iterator[av.VideoFrame], start: int) -> Iterator[av.VideoFrame]:
+    return (frame for frame in frames if frame.pts is not None and frame.pts >= start)
+
+
+def _decoded(
+    container: InputContainer, stream: av.VideoStream, damage: Damage
+) -> Iterator[av.VideoFrame]:
+    in_a_row = 0
+    for packet in _packets(container, stream, damage):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            damage.packets += 1
+            in_a_row += 1
+            if in_a_row > _HOPELESS:
+                raise UnreadableFilm(
+                    f"{container.name} is damaged: {in_a_row} packets in a row cannot be decoded."
+                ) from error
+            continue
+        if frames:
+            in_a_row = 0
+        yield from frames
+
+
+def _packets(
+    container: InputContainer, stream: av.VideoStream, damage: Damage
+) -> Iterator[av.Packet[av.VideoStream]]:
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.FFmpegError:  # a file that was cut off: what came before it counts
+            damage.packets += 1
+            return
+        yield packet
+
+
+def _in_order(frames: Iterator[av.VideoFrame], film: Film) -> Iterator[av.VideoFrame]:
+    """Give frames without a time one, keep times rising, and bring all to one size and format."""
+    last: int | None = None
+    step = max(1, round(1 / (film.rate * film.time_base)))
+    for frame in frames:
+        pts = frame.pts
+        if pts is None:
+            pts = 0 if last is None else last + step
+        if last is not None and pts <= last:
+            pts = last + 1
+        odd = (frame.height, frame.width) != film.size or frame.format.name != film.pixel_format
+        if odd:
+            height, width = film.size
+            frame = frame.reformat(width, height, film.pixel_format)  # noqa: PLW2901
+        frame.pts, frame.time_base = pts, film.time_base
+        last = pts
+        yield frame
+
+
+def has_steady_rate(source: str | Path) -> bool:
+    """Whether all frames last equally long, to the precision of the timestamps.
+
+    Reads the whole file's packets without decoding them.
+
+    Raises:
+        UnreadableFilm: it cannot be opened.
+    """
+    with opened(source) as container:
+        stream = picture_of(container, str(source))
+        times = sorted(p.pts for p in container.demux(stream) if p.size and p.pts is not None)
+        rate, base = stream.average_rate, stream.time_base
+    if len(times) < 2 or not rate or not base:
+        return True
+    step = Fraction(times[-1] - times[0], len(times) - 1)
+    return all(abs(t - times[0] - i * step) <= 1 for i, t in enumerate(times))
