@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import pickle
 import tarfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tintype.color import rgb_to_lab
 from tintype.images.sets import names_in
-from tintype.training.prepare.card import Card
+from tintype.training.prepare import card, ready
 from tintype.training.prepare.job import Preparation
 from tintype.training.prepare.order import Order, sources_of
 from tintype.training.prepare.splitting import Split
@@ -144,18 +146,36 @@ def make_sports(root: Path) -> Path:
     return root
 
 
+def make_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No plots and no measured speeds, which take most of the time of a small set."""
+    speeds = {"images": 1.0, "pixels": 2.0, "ready": 3.0}
+    monkeypatch.setattr(ready, "measure_speeds", lambda *_: speeds)
+    monkeypatch.setattr(card, "draw_prior", lambda _, path: path.write_bytes(b"a plot"))
+
+
 def order_of(target: Path, *places: str | Path, **how: object) -> Order:
     return dataclasses.replace(
-        Order(sources_of([str(each) for each in places], {}, {}, {}), target, format="png"), **how
+        Order(sources_of([str(each) for each in places]), target, format="png"), **how
     )
 
 
-def prepare(target: Path, *places: str | Path, **how: object) -> Card:
-    preparation = Preparation(order_of(target, *places, **how))
-    for _ in preparation.run():
+def prepare(target: Path, *places: str | Path, **how: object) -> dict:
+    """Prepare a set; what its card says."""
+    return run(order_of(target, *places, **how))
+
+
+def run(order: Order) -> dict:
+    for _ in Preparation(order).run():
         pass
-    assert preparation.card is not None
-    return preparation.card
+    return json.loads((order.target / "card.json").read_text())
+
+
+def left_out(card: dict) -> dict[str, int]:
+    return {why: n for why, n in card["counts"].items() if why not in ("found", "kept")}
+
+
+def by_side(card: dict, what: str = "pictures") -> dict:
+    return {side["side"]: side[what] for side in card["sides"]}
 
 
 def sides(target: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from prepare_samples import make_cifar, make_folder, make_kaggle, make_tar, make_voc
 from tintype.cli import main
@@ -18,6 +19,7 @@ from tintype.cli.prepare import _LAYOUTS
 from tintype.images.sets import names_in
 from tintype.training.prepare import ready
 from tintype.training.prepare.layouts import LAYOUTS
+from tintype.training.prepare.ready import ReadyPictures
 
 pytest.importorskip("matplotlib")
 
@@ -35,7 +37,8 @@ def test_help_names_every_layout(capfd: pytest.CaptureFixture[str]) -> None:
 def test_everything_at_once(
     here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ready, "_MEASURED_S", 0.01)
+    speeds = {"images": 1.0, "pixels": 2.0, "ready": 3.0}
+    monkeypatch.setattr(ready, "measure_speeds", lambda *_: speeds)
     make_folder(here / "field", 12)
     make_voc(here / "voc")
     make_kaggle(here / "kaggle")
@@ -58,7 +61,9 @@ def test_everything_at_once(
     names = [name for tar in Path("set").glob("*.tar") for name in names_in(tar)]
     prefixes = {name.rpartition("-")[0] for name in names}
     assert prefixes == {"field", "p", "kaggle", "c10-airplane", "c10-sea_horse"}
-    arrays = ready.ReadyPictures.open(Path("set/ready"), "train")
+    with Image.open("set/prior.png") as plot:
+        assert plot.size == (770, 770)
+    arrays = ReadyPictures.open(Path("set/ready"), "train")
     assert sorted(arrays.names.tolist()) == sorted(names_in(Path("set/train-00.tar")))
 
 
@@ -67,13 +72,17 @@ def test_everything_at_once(
     [
         (["nowhere"], 2, "The source nowhere does not exist."),
         (["a", "a"], 2, "Two sources are called a: a and a; call one NAME=path."),
-        (["x!=a"], 2, "The source 'x!=a' should be NAME=path"),
+        (["x!=a"], 2, "The source x!=a does not exist."),
         (["a", "--take", "b=3"], 2, "--take names b, and the sources are a."),
         (["a", "--take", "a=0"], 2, "--take needs a number of pictures"),
         (["a", "--take", "3"], 2, "--take '3' should be NAME=value"),
         (["a", "--licence", "a=x", "--licence", "a=y"], 2, "once for each source"),
         (["a", "--layout", "a=zip"], 2, "There is no layout 'zip'; known are kaggle, cifar10"),
-        (["a", "--layout", "a=voc"], 2, "a is not Pascal VOC"),
+        (
+            ["a", "--layout", "a=voc"],
+            2,
+            "no pictures in a in a layout that can be read: voc (Pascal VOC).",
+        ),
         (["a", "--split", "train=1.5"], 2, "The split 'train=1.5' should be written like"),
         (["a", "--split", "train=9"], 1, "5 pictures can be used, and train is 4 short."),
         (["a", "--own-splits"], 2, "none of the sources has lists or folders"),
@@ -132,5 +141,5 @@ def test_killed_at_any_time_and_called_again(here: Path) -> None:
     subprocess.run([*line, "again/set", "--overwrite"], check=True, capture_output=True)
     for name in os.listdir(here / "whole/set"):
         assert (here / "again/set" / name).read_bytes() == (here / "whole/set" / name).read_bytes()
-    assert json.loads((here / "again/set/card.json").read_text())["kept"] == 60
+    assert json.loads((here / "again/set/card.json").read_text())["counts"]["kept"] == 60
     assert sorted(os.listdir(here / "again/set")) == sorted(os.listdir(here / "whole/set"))

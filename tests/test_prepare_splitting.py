@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tintype.errors import TrainingError, UsageError
-from tintype.training.prepare.splitting import (
-    NOT_TAKEN,
-    Choice,
-    Split,
-    choose,
-    position_of,
-    rank_of,
-)
+from tintype.training.prepare.splitting import NOT_TAKEN, Split, choose, position_of, rank_of
+
+
+class Choice(NamedTuple):
+    """What ``choose`` gives."""
+
+    side: np.ndarray
+    lent: np.ndarray
 
 
 def positions(count: int, seed: int) -> np.ndarray:
@@ -24,11 +26,12 @@ def positions(count: int, seed: int) -> np.ndarray:
 
 def split_of(text: str, position: np.ndarray, strata: np.ndarray | None = None) -> Choice:
     kinds = np.zeros(len(position), np.int64) if strata is None else strata
-    return choose(Split.parse(text), position, kinds, np.full(len(position), NOT_TAKEN))
+    own = np.full(len(position), NOT_TAKEN)
+    return Choice(*choose(Split.parse(text), position, kinds, own))
 
 
 def counts(split: str, choice: Choice) -> dict[str, int]:
-    names = [side.name for side in Split.parse(split).sides]
+    names = Split.parse(split).names
     return {name: int((choice.side == index).sum()) for index, name in enumerate(names)}
 
 
@@ -70,7 +73,8 @@ def test_shares_beyond_the_whole(text: str) -> None:
 @pytest.mark.parametrize("spare", [0, 1, 5, 40, 1000])
 @pytest.mark.parametrize("split", ["train=30,val=10,test=1", "a=1,b=1", "one=7", "a=3,b=5,c=7,d=9"])
 def test_counts_are_exact_however_few_there_are(split: str, spare: int) -> None:
-    wanted = {side.name: side.count for side in Split.parse(split).sides}
+    parsed = Split.parse(split)
+    wanted = dict(zip(parsed.names, parsed.counts, strict=True))
     for seed in range(20):
         choice = split_of(split, positions(sum(filter(None, wanted.values())) + spare, seed))
         assert counts(split, choice) == wanted
@@ -159,16 +163,16 @@ def test_a_sets_own_side_wins_and_is_not_lent() -> None:
     own = np.full(40, NOT_TAKEN)
     own[:10] = 1
     zeros = np.zeros(40, np.int64)
-    choice = choose(Split.parse("train=25,val=10"), position, zeros, own)
-    assert (choice.side[:10] != 0).all()
-    assert [int((choice.side == i).sum()) for i in (0, 1)] == [25, 10]
+    side, _ = choose(Split.parse("train=25,val=10"), position, zeros, own)
+    assert (side[:10] != 0).all()
+    assert [int((side == i).sum()) for i in (0, 1)] == [25, 10]
     with pytest.raises(TrainingError, match="train"):
         choose(Split.parse("train=31,val=5"), position, zeros, own)
 
 
 def test_sides_of_lists_are_added_and_no_hash_leads_there() -> None:
     split = Split.parse("train=0.9,val=0.1").with_sides({"val", "test"})
-    assert [side.name for side in split.sides] == ["train", "val", "test"]
+    assert split.names == ("train", "val", "test")
     assert set(split.home(positions(1000, 0)).tolist()) == {0, 1}
     assert (split.index("test"), split.index("nothing")) == (2, NOT_TAKEN)
 

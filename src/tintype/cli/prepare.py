@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -11,10 +10,8 @@ import click
 from tintype.cli.face import face_of, verbose_option
 from tintype.cli.progress import work_bar
 from tintype.cli.tally import print_line
-from tintype.errors import UsageError
 
 if TYPE_CHECKING:
-    from tintype.training.prepare.card import Card
     from tintype.training.prepare.order import Format, Strata
 
 _LAYOUTS = "kaggle, cifar10, voc, places, classes, folder, tar"
@@ -138,12 +135,7 @@ def prepare(
     from tintype.training.prepare.splitting import Split
 
     order = Order(
-        sources=sources_of(
-            sources,
-            _by_name("layout", layouts),
-            _by_name("take", takes),
-            _by_name("licence", licences),
-        ),
+        sources=sources_of(sources, layouts, takes, licences),
         target=output,
         split=None if split is None else Split.parse(split),
         own_splits=own_splits,
@@ -159,34 +151,7 @@ def prepare(
     )
     preparation = Preparation(order)
     work_bar(preparation.run())
-    if preparation.card is not None:
-        for line in _summary(preparation.card):
-            face_of(ctx).say(line)
+    for section in ("summary", "ready arrays"):
+        if said := preparation.card.get(section):
+            face_of(ctx).say(str(said))
     print_line(str(output / "card.md"))
-
-
-def _by_name(option: str, given: Sequence[str]) -> dict[str, str]:
-    """``NAME=value`` as a table.
-
-    Raises:
-        UsageError: there is no "=", or a name comes twice.
-    """
-    found: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not value or name in found:
-            raise UsageError(f"--{option} {text!r} should be NAME=value, once for each source.")
-        found[name] = value
-    return found
-
-
-def _summary(card: Card) -> list[str]:
-    left_out = "".join(f", {count:,} {why}" for why, count in card.left_out.items())
-    sides = ", ".join(f"{side.pictures:,} {side.name}" for side in card.sides)
-    lines = [f"{card.found:,} found{left_out}; {card.kept:,} kept: {sides}."]
-    if card.ready:
-        lines.append(
-            f"Lab and bins for a batch: {card.ready.images:,.0f} pictures per second from images, "
-            f"{card.ready.ready:,.0f} from the ready arrays."
-        )
-    return lines

@@ -11,8 +11,6 @@ found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,10 +21,6 @@ MOST_BITS = 10
 MOST_COLOUR = 12.0
 """Mean difference of coarse colours, in 8-bit levels, above which pictures are different."""
 
-WORDS = 8
-COARSE = 4
-
-_BITS_SET = np.array([value.bit_count() for value in range(1 << 16)], np.uint8)
 # Up to 15 differing bits leave one of eight words with one of them at most.
 _ONE_BIT_OFF = (0, *(1 << bit for bit in range(16)))
 
@@ -37,59 +31,22 @@ def fingerprint(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
     wide, high = (
         np.asarray(grey.resize(size, Image.Resampling.BOX), np.int16) for size in ((9, 8), (8, 9))
     )
-    bits = np.concatenate(
-        [(np.diff(wide, axis=1) > 0).ravel(), (np.diff(high, axis=0) > 0).ravel()]
-    )
+    bits = np.stack([np.diff(wide, axis=1) > 0, np.diff(high, axis=0) > 0])
     return np.packbits(bits).view(np.uint16)
 
 
-def coarse_colours(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The mean colours of 4×4 fields of uint8 sRGB (H, W, 3): (48,) uint8."""
-    small = Image.fromarray(pixels).resize((COARSE, COARSE), Image.Resampling.BOX)
-    return np.asarray(small).reshape(-1)
-
-
-class Known:
-    """The pictures that were accepted, in tables by each word of their fingerprints."""
-
-    def __init__(self, prints: NDArray[np.uint16], colours: NDArray[np.uint8]) -> None:
-        """Of all pictures, (n, 8) and (n, 48); none is accepted yet."""
-        self._prints = prints
-        shaped = colours.reshape(len(colours), -1, 3)
-        # A change of brightness or of the white balance moves all fields alike.
-        self._colours = colours, shaped.mean(axis=1, dtype=np.float32)
-        self._tables: tuple[dict[int, list[int]], ...] = tuple({} for _ in range(WORDS))
-
-    def accept(self, index: int) -> None:
-        """Later pictures are compared with this one."""
-        for table, word in zip(self._tables, self._prints[index].tolist(), strict=True):
-            table.setdefault(word, []).append(index)
-
-    def holds_like(self, index: int) -> bool:
-        """Whether a picture that was accepted is nearly the same."""
-        near = np.fromiter(set(self._candidates(index)), np.int64)
-        differing = _BITS_SET[self._prints[near] ^ self._prints[index]]
-        near = near[differing.sum(axis=1, dtype=np.int64) <= MOST_BITS]
-        return bool(len(near)) and float(self._colour_distance(index, near).min()) <= MOST_COLOUR
-
-    def _candidates(self, index: int) -> Iterator[int]:
-        for table, word in zip(self._tables, self._prints[index].tolist(), strict=True):
-            for flip in _ONE_BIT_OFF:
-                yield from table.get(word ^ flip, ())
-
-    def _colour_distance(self, index: int, others: NDArray[np.int64]) -> NDArray[np.float32]:
-        colours, means = self._colours
-        one, rest = (
-            colours[each].reshape(-1, COARSE**2, 3) - means[each].reshape(-1, 1, 3)
-            for each in (np.array([index]), others)
-        )
-        return np.asarray(np.abs(one - rest).mean(axis=(1, 2)))
+def coarse_colours(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """The colours of 4×4 fields of uint8 sRGB (H, W, 3) less their mean: (48,) int16."""
+    small = Image.fromarray(pixels).resize((4, 4), Image.Resampling.BOX)
+    fields = np.asarray(small).reshape(-1, 3).astype(np.float32)
+    # A change of brightness or of the white balance moves all fields alike.
+    return np.rint(fields - fields.mean(axis=0)).astype(np.int16).reshape(-1)
 
 
 def mark_repeated(
     digests: NDArray[np.uint8],
     prints: NDArray[np.uint16],
-    colours: NDArray[np.uint8],
+    colours: NDArray[np.int16],
     order: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which pictures repeat one that comes before them.
@@ -101,19 +58,40 @@ def mark_repeated(
         order: indices of the pictures to look at, those to be preferred first.
 
     Returns:
-        Two masks (n,): the same bytes; nearly the same picture. What is kept is in neither, and no
-        two of it are alike.
+        Two masks (n,): the same bytes; nearly the same picture. No two in neither are alike.
     """
     same, near = np.zeros(len(digests), bool), np.zeros(len(digests), bool)
     seen: set[bytes] = set()
-    known = Known(prints, colours)
+    # What is kept, by each word of its fingerprint: (which word, its value) to indices.
+    kept: dict[tuple[int, int], list[int]] = {}
     for index in order.tolist():
+        words = list(enumerate(prints[index].tolist()))
         digest = digests[index].tobytes()
         if digest in seen:
             same[index] = True
-        elif known.holds_like(index):
+        elif _alike(index, _candidates(words, kept), prints, colours):
             near[index] = True
         else:
-            known.accept(index)
+            for word in words:
+                kept.setdefault(word, []).append(index)
         seen.add(digest)
     return same, near
+
+
+def _candidates(
+    words: list[tuple[int, int]], kept: dict[tuple[int, int], list[int]]
+) -> NDArray[np.int64]:
+    flipped = ((at, word ^ flip) for at, word in words for flip in _ONE_BIT_OFF)
+    return np.fromiter({index for each in flipped for index in kept.get(each, ())}, np.int64)
+
+
+def _alike(
+    index: int,
+    others: NDArray[np.int64],
+    prints: NDArray[np.uint16],
+    colours: NDArray[np.int16],
+) -> bool:
+    """Whether a picture is nearly the same as one of some others."""
+    bits = np.unpackbits((prints[others] ^ prints[index]).view(np.uint8), axis=1)
+    others = others[bits.sum(axis=1) <= MOST_BITS]
+    return bool((np.abs(colours[others] - colours[index]).mean(axis=1) <= MOST_COLOUR).any())

@@ -4,28 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-Wanted = Callable[[int], bool]
-"""Says of a picture's number whether it is to be read."""
-
-SIDES = {
-    "train": "train",
-    "training": "train",
-    "seg_train": "train",
-    "trainval": "train",
-    "valid": "val",
-    "val": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-    "seg_test": "test",
-    "seg_pred": "",
-}
-"""What known sets call their folders and lists, and the side that each stands for."""
 
 
 class Entry(NamedTuple):
@@ -43,32 +25,18 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Found:
-    """A picture that has been read, not yet decoded.
+class Layout:
+    """A data set on disk.
 
     Attributes:
-        number: index of its entry.
-        data: the bytes that its content hash is taken of: its file, or its part of an array.
-        pixels: gives uint8 sRGB (H, W, 3) where the layout holds no picture files; else None.
+        entries: all pictures, in an order that depends on nothing but the set.
+        read: gives of the pictures with some numbers, ascending, the bytes that their content
+            hash is taken of: each one's file, empty if it cannot be read, or its part of an array.
+        pixels: makes uint8 sRGB (H, W, 3) of such bytes where they are no picture file.
+        kind: a key of ``layouts.LAYOUTS``.
     """
 
-    number: int
-    data: bytes
-    pixels: Callable[[], NDArray[np.uint8]] | None = None
-
-
-class Layout(Protocol):
-    """A data set on disk."""
-
-    @property
-    def entries(self) -> Sequence[Entry]:
-        """All pictures, in an order that depends on nothing but the set."""
-
-    def read(self, wanted: Wanted) -> Iterator[Found]:
-        """The wanted pictures, in the order of the entries.
-
-        A single file that cannot be read has no data.
-
-        Raises:
-            UsageError: an archive or an array is damaged.
-        """
+    entries: Sequence[Entry]
+    read: Callable[[Sequence[int]], Iterator[bytes]]
+    pixels: Callable[[bytes], NDArray[np.uint8]] | None = None
+    kind: str = ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from PIL import features
+
 from tintype.errors import UsageError
-from tintype.training.prepare.splitting import Split
+from tintype.training.prepare.splitting import COUNT, Split
 
 Format = Literal["avif", "webp", "png"]
 Strata = Literal["none", "source", "skin"]
@@ -21,8 +23,7 @@ QUALITY: dict[Format, int] = {"avif": 80, "webp": 92, "png": 100}
 
 NOT_STATED = "not stated"
 
-_NAME = re.compile(r"\w[\w-]*")
-_LONGEST_NAME = 40
+_NAME = re.compile(r"\w[\w-]{0,39}")
 _ARCHIVE_SUFFIX = re.compile(r"\.(tar(\.\w+)?|t[bgx]z2?)$", re.IGNORECASE)
 
 
@@ -80,6 +81,10 @@ class Order:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        if self.format != "png" and not features.check(self.format):
+            raise UsageError(f"The installed Pillow cannot write {self.format}; take png.")
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise UsageError(f"A quality of {self.quality} makes no sense: it runs from 1 to 100.")
         target = self.target.resolve()
         for source in self.sources:
             path = source.path.resolve()
@@ -89,68 +94,63 @@ class Order:
 
 def sources_of(
     places: Sequence[str],
-    kinds: Mapping[str, str],
-    takes: Mapping[str, str],
-    licences: Mapping[str, str],
+    layouts: Sequence[str] = (),
+    takes: Sequence[str] = (),
+    licences: Sequence[str] = (),
 ) -> tuple[Source, ...]:
-    """The sources of a command.
+    """The sources of a command, in the order of their names.
 
     Args:
         places: each a path or ``NAME=path``; a path names itself.
-        kinds: layouts by name.
-        takes: numbers of pictures by name.
-        licences: by name.
-
-    Returns:
-        The sources, in the order of their names.
+        layouts, takes, licences: each ``NAME=value``, once for each source at most.
 
     Raises:
         UsageError: two are called the same, an option names none of them, a number is none.
     """
     paths: dict[str, Path] = {}
-    for place in places:
-        name, path = _named(place)
+    for name, path in map(_named, places):
         if name in paths:
             raise UsageError(
                 f"Two sources are called {name}: {paths[name]} and {path}; call one NAME=path."
             )
         paths[name] = path
-    for option, given in (("layout", kinds), ("take", takes), ("licence", licences)):
-        for name in given:
-            if name not in paths:
-                raise UsageError(
-                    f"--{option} names {name}, and the sources are {', '.join(sorted(paths))}."
-                )
+    kinds = _by_name("layout", layouts, paths)
+    said = _by_name("licence", licences, paths)
+    counts = {name: _number(text) for name, text in _by_name("take", takes, paths).items()}
     return tuple(
-        Source(
-            name, path, kinds.get(name), _number(takes.get(name)), licences.get(name, NOT_STATED)
-        )
+        Source(name, path, kinds.get(name), counts.get(name), said.get(name, NOT_STATED))
         for name, path in sorted(paths.items())
     )
 
 
 def _named(place: str) -> tuple[str, Path]:
-    name, equals, path = place.partition("=")
-    if not equals or Path(place).exists():
-        return plain(_ARCHIVE_SUFFIX.sub("", Path(place).resolve().name)) or "pictures", Path(place)
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME or not path:
-        raise UsageError(
-            f"The source {place!r} should be NAME=path, the name of letters, digits, - and _, "
-            f"{_LONGEST_NAME} at most."
-        )
-    return name, Path(path)
+    name, _, path = place.partition("=")
+    if path and _NAME.fullmatch(name) and not Path(place).exists():
+        return name, Path(path)
+    return plain(_ARCHIVE_SUFFIX.sub("", Path(place).resolve().name)) or "pictures", Path(place)
 
 
-def _number(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not re.fullmatch(r"0*[1-9]\d{0,11}", text, re.ASCII):
-        raise UsageError(
-            f"--take needs a number of pictures after the source's name, not {text!r}."
-        )
-    return int(text)
+def _by_name(option: str, given: Sequence[str], known: Collection[str]) -> dict[str, str]:
+    """``NAME=value`` as a table."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if not value or name in found:
+            raise UsageError(f"--{option} {text!r} should be NAME=value, once for each source.")
+        if name not in known:
+            raise UsageError(
+                f"--{option} names {name}, and the sources are {', '.join(sorted(known))}."
+            )
+        found[name] = value
+    return found
+
+
+def _number(text: str) -> int:
+    if COUNT.fullmatch(text):
+        return int(text)
+    raise UsageError(f"--take needs a number of pictures after the source's name, not {text!r}.")
 
 
 def plain(name: str) -> str:
     """A name as a part of a file name: letters, digits, - and _ only."""
-    return re.sub(r"[^\w-]+", "_", name).strip("_-")[:_LONGEST_NAME]
+    return re.sub(r"[^\w-]+", "_", name).strip("_-")[:40]

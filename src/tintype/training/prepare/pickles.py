@@ -8,7 +8,6 @@ an array, and even these are stood in for: none of NumPy's own reconstruction se
 from __future__ import annotations
 
 import io
-import math
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +23,6 @@ _TROUBLE = (
     ArithmeticError,
     AttributeError,
     EOFError,
-    ImportError,
     LookupError,
     MemoryError,
     RecursionError,
@@ -56,35 +54,27 @@ class StoredArray:
     """An array of the pickle.
 
     Attributes:
-        pixels: uint8, read-only; empty until the pickle has filled it.
+        pixels: uint8; empty until the pickle has filled it.
     """
 
     pixels: NDArray[np.uint8] = np.empty(0, np.uint8)
 
-    def __setstate__(self, state: tuple[object, ...]) -> None:
+    def __setstate__(self, state: tuple[object, tuple[int, ...], object, bool, bytes]) -> None:
         """What ``numpy.ndarray`` takes: version, shape, dtype, whether in Fortran's order, data."""
-        _, shape, kind, fortran, data = state
-        self.pixels = _filled(data, kind, shape, "F" if fortran else "C")
+        _, shape, _, fortran, data = state
+        # Whatever these are in truth: NumPy raises when they do not go together.
+        flat = np.frombuffer(memoryview(data), np.uint8)
+        self.pixels = flat.reshape(shape, order="F" if fortran else "C")
 
 
-class _StoredType:
+class _Byte:
     """Stands for the dtype uint8; its own state says nothing more of a type of one byte."""
 
-    def __setstate__(self, state: object) -> None:
-        pass
+    def __setstate__(self, state: object) -> None: ...
 
 
 class _RefusedError(pickle.UnpicklingError):
     """The pickle names something that is not admitted."""
-
-
-def _filled(data: object, kind: object, shape: object, order: object) -> NDArray[np.uint8]:
-    if not isinstance(kind, _StoredType) or not isinstance(data, (bytes, bytearray)):
-        raise _RefusedError("an array of objects")
-    sides = [int(side) for side in shape] if isinstance(shape, tuple) else []
-    if math.prod(sides) != len(data):
-        raise ValueError("the data do not fill the shape")
-    return np.frombuffer(bytes(data), np.uint8).reshape(sides, order="F" if order == "F" else "C")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -92,37 +82,34 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Callable[..., object] | str:
         """The stand-in of what the pickle names, if it is admitted."""
-        place = module.replace("numpy._core", "numpy.core", 1)
-        match place, name:
+        match module.replace("numpy._core", "numpy.core", 1), name:
             case "numpy", "ndarray":
                 return "ndarray"
             case "numpy", "dtype":
-                return self._type
+                return self._dtype
             case "numpy.core.multiarray", "_reconstruct":
                 return self._array
             case "numpy.core.numeric", "_frombuffer":
-                return self._array_of_buffer
+                return self._array_of
             case "_codecs", "encode":
                 return self._latin_bytes
         raise _RefusedError(f"{module}.{name}")
 
-    def _type(self, code: str | bytes, *_: object) -> _StoredType:
+    def _dtype(self, code: str | bytes, *_: object) -> _Byte:
         if code not in ("u1", b"u1"):
             raise _RefusedError(f"an array of {code!r}")
-        return _StoredType()
+        return _Byte()
 
     def _array(self, *_: object) -> StoredArray:
         return StoredArray()
 
-    def _array_of_buffer(
-        self, data: object, kind: object, shape: object, order: object
-    ) -> StoredArray:
+    def _array_of(self, data: bytes, _: object, shape: tuple[int, ...], order: str) -> StoredArray:
         array = StoredArray()
-        array.pixels = _filled(data, kind, shape, order)
+        array.__setstate__((1, shape, None, order == "F", data))
         return array
 
-    def _latin_bytes(self, text: object, encoding: object) -> bytes:
+    def _latin_bytes(self, text: str, encoding: str) -> bytes:
         """How Python 3 stores bytes in protocol 2."""
-        if not isinstance(text, str) or encoding != "latin1":
+        if encoding != "latin1":
             raise _RefusedError("a codec")
         return text.encode("latin1")

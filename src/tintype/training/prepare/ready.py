@@ -8,11 +8,12 @@ cache; offsets count the values of ``SIDE.u8``, a third of that those of ``SIDE.
 
 from __future__ import annotations
 
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import process_time
+from timeit import Timer
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from tintype.bins import bin_of_colour
 from tintype.color import rgb_to_lab
 from tintype.errors import TrainingError
 from tintype.images import atomic
+from tintype.images.sets import open_checked
 
 _OFFSET = np.array([0, 128, 128], np.float32)
 _SCALE = np.array([255 / 100, 1, 1], np.float32)
@@ -28,21 +30,14 @@ _SCALE = np.array([255 / 100, 1, 1], np.float32)
 CROP = 128
 """Side in px of the crops that speed is measured with; smaller pictures are taken whole."""
 
-_MEASURED_S = 1.0
 
-Labelled = tuple[NDArray[np.float32], NDArray[np.int64]]
-"""Lab (H, W, 3) and bins (H, W): what a training batch is stacked of."""
+def decode(data: bytes) -> NDArray[np.uint8]:
+    """uint8 sRGB (H, W, 3) of a picture in a shard."""
+    return np.asarray(open_checked(data).convert("RGB"))
 
 
 def codes_of(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Codes and bins of a picture.
-
-    Args:
-        rgb: uint8 sRGB (H, W, 3).
-
-    Returns:
-        uint8 (H, W, 3), and uint16 (H, W) in 0..312.
-    """
+    """Codes, uint8 (H, W, 3), and bins, uint16 (H, W) in 0..312, of uint8 sRGB (H, W, 3)."""
     lab = rgb_to_lab(rgb.astype(np.float32) / 255)
     codes = np.clip(np.rint(lab * _SCALE + _OFFSET), 0, 255).astype(np.uint8)
     return codes, bin_of_colour(lab[..., 1:]).astype(np.uint16)
@@ -73,11 +68,7 @@ class ReadyPictures:
 
     @classmethod
     def open(cls, folder: Path, side: str) -> ReadyPictures:
-        """Map the files of a side.
-
-        Args:
-            folder: where ``SIDE.u8`` lies.
-            side: "train", "val"...
+        """Map the files of a side in a folder.
 
         Raises:
             TrainingError: the files are missing or do not fit together.
@@ -92,9 +83,6 @@ class ReadyPictures:
         if len(pixels) != 3 * len(labels) or len(labels) != sizes.prod(axis=1).sum():
             raise TrainingError(f"The ready pictures of {side} in {folder} are not whole.")
         return cls(pixels, labels, offsets, sizes, names)
-
-    def __len__(self) -> int:
-        return len(self.offsets)
 
     def codes(self, index: int) -> NDArray[np.uint8]:
         """The codes of a picture, uint8 (H, W, 3); :func:`lab_of_codes` makes Lab of them."""
@@ -112,12 +100,9 @@ class ReadyPictures:
 def write_ready(
     folder: Path, side: str, pictures: Iterator[tuple[str, NDArray[np.uint8]]]
 ) -> Iterator[int]:
-    """Write the ready pictures of a side; the index comes last and makes them valid.
+    """Write the ready pictures of a side, given by names and uint8 sRGB (H, W, 3).
 
-    Args:
-        folder: must exist.
-        side: its name.
-        pictures: names and uint8 sRGB (H, W, 3).
+    The index comes last and makes them valid.
 
     Yields:
         How many are written.
@@ -136,58 +121,28 @@ def write_ready(
         np.savez(file, offsets=offsets[:-1], sizes=sizes, names=names)
 
 
-@dataclass(frozen=True)
-class Speeds:
+def measure_speeds(ready: ReadyPictures, files: Sequence[bytes]) -> dict[str, float]:
     """Pictures per second of one core's time, from where they lie to Lab and bins of a crop.
 
-    Attributes:
-        images: decoding the picture files.
-        pixels: from decoded RGB in memory, as the training's cache has it.
-        ready: from the ready arrays.
+    Returns:
+        From "images", the files, which are those of the first ready pictures; from "pixels",
+        decoded RGB in memory, as the training's cache has it; from "ready".
     """
+    decoded = list(map(decode, files))
 
-    images: float
-    pixels: float
-    ready: float
-
-
-def measure_speeds(
-    ready: ReadyPictures, files: list[bytes], decode: Callable[[bytes], NDArray[np.uint8]]
-) -> Speeds:
-    """Make crops of the same pictures in three ways, about a second each.
-
-    Args:
-        ready: as :func:`write_ready` wrote them.
-        files: the first of the same pictures as files, in the same order.
-        decode: a file to uint8 sRGB (H, W, 3).
-    """
-    decoded = [decode(data) for data in files]
-
-    def from_pixels(rgb: NDArray[np.uint8]) -> Labelled:
+    def from_pixels(rgb: NDArray[np.uint8]) -> object:
         lab = rgb_to_lab(rgb[:CROP, :CROP].astype(np.float32) / 255)
         return lab, bin_of_colour(lab[..., 1:])
 
-    def from_ready(index: int) -> Labelled:
+    def from_ready(index: int) -> object:
         lab = lab_of_codes(ready.codes(index)[:CROP, :CROP])
         return lab, ready.bins(index)[:CROP, :CROP].astype(np.int64)
 
-    return Speeds(
-        images=_rate(lambda i: from_pixels(decode(files[i])), len(files)),
-        pixels=_rate(lambda i: from_pixels(decoded[i]), len(files)),
-        ready=_rate(from_ready, len(files)),
-    )
-
-
-def _rate(make: Callable[[int], Labelled], count: int) -> float:
-    """Calls per second, over whole rounds through ``count`` pictures; the first warms up.
-
-    It is the time of this process that counts: what else the machine does is no matter.
-    """
-    for index in range(count):
-        make(index)
-    rounds, started = 0, time.process_time()
-    while (spent := time.process_time() - started) < _MEASURED_S:
-        for index in range(count):
-            make(index)
-        rounds += 1
-    return rounds * count / spent
+    ways: dict[str, Callable[[], list[object]]] = {
+        "images": lambda: [from_pixels(decode(data)) for data in files],
+        "pixels": lambda: [from_pixels(rgb) for rgb in decoded],
+        "ready": lambda: [from_ready(index) for index in range(len(files))],
+    }
+    # It is the time of this process that counts: what else the machine does is no matter.
+    taken = {way: Timer(make, timer=process_time).autorange() for way, make in ways.items()}
+    return {way: rounds * len(files) / spent_s for way, (rounds, spent_s) in taken.items()}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -19,12 +18,14 @@ from numpy.typing import NDArray
 from tintype.color import rgb_to_lab
 from tintype.errors import MissingExtra, UnreadableImage
 from tintype.evaluation.fairness import find_skin
-from tintype.images import atomic, read_image
+from tintype.evaluation.metrics import colourfulness
+from tintype.images import read_image
 from tintype.images.reading import unreadable
 from tintype.progress import Progress
 from tintype.runtime import available_cores
 from tintype.training.prepare.duplicates import coarse_colours, fingerprint
-from tintype.training.prepare.found import Found, Layout
+from tintype.training.prepare.found import Layout
+from tintype.training.prepare.order import Order
 
 LARGEST_PIXELS = 89_000_000
 """Pictures of more are taken for bombs, as by Pillow: a file of kilobytes can claim any size."""
@@ -40,62 +41,42 @@ FORMAT = 1
 ROW = np.dtype(
     [
         ("source", np.int32),
-        ("number", np.int64),
+        ("number", np.int64),  # in its source
         ("digest", np.uint8, (32,)),  # sha256 of the bytes
         ("print", np.uint16, (8,)),
-        ("colours", np.uint8, (48,)),
+        ("colours", np.int16, (48,)),
         ("size", np.int32, (2,)),  # height and width before the reduction; 0 when unreadable
         ("chroma", np.float32),  # mean C*ab
+        ("colourfulness", np.float32),  # signed, see metrics.colourfulness
         ("skin", np.int8),  # group of the surest face, or NO_FACE
+        ("fate", np.int8),  # index into selecting.FATES
+        ("side", np.int16),  # index into the split, or NOT_TAKEN
+        ("lent", np.bool_),  # whether it came from another side's stretch of the hashes
+        ("own", np.bool_),  # whether it is on its side because its set says so
+        ("whole", np.bool_),  # false where a crash left zeros
     ]
 )
-"""What is noted of a picture."""
+"""What is noted of a picture; a scan leaves its source, fate, side, lent and own to others."""
 
-_CHUNK = 2048
 _IN_WORK = 4  # pictures per thread that are held at once
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class Look:
-    """How pictures are looked at.
-
-    Attributes:
-        short_side: what they are reduced to; 0 leaves them.
-        skin: whether faces are sought and their tones grouped.
-    """
-
-    short_side: int
-    skin: bool
-
-
-@dataclass
-class Notes:
-    """What a scan has found so far in one source.
-
-    Attributes:
-        rows: (n,) of ``ROW``.
-        faults: number of a picture to why it cannot be read.
-    """
-
-    rows: NDArray[np.void] = field(default_factory=lambda: np.empty(0, ROW))
-    faults: dict[int, str] = field(default_factory=dict)
-
-    def add(self, more: Notes) -> None:
-        """Append what comes next."""
-        self.rows = np.concatenate([self.rows, more.rows])
-        self.faults |= more.faults
-
-
-def decode(found: Found, name: str, short_side: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+def decode(
+    data: bytes,
+    name: str,
+    short_side: int,
+    pixels_of: Callable[[bytes], NDArray[np.uint8]] | None = None,
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """A picture upright, in sRGB, reduced to a short side; smaller ones stay as they are.
 
     Args:
-        found: the picture.
+        data: its file; what ``pixels_of`` makes pixels of, if it is given.
         name: what messages call it.
         short_side: in pixels; 0 leaves it.
+        pixels_of: see ``Layout.pixels``.
 
     Returns:
         uint8 (H, W, 3), and its (height, width) before.
@@ -105,45 +86,27 @@ def decode(found: Found, name: str, short_side: int) -> tuple[NDArray[np.uint8],
         MissingExtra: HEIC, and the package for it is not installed.
     """
     with unreadable(name):
-        if found.pixels is None:
-            image = read_image(found.data, name=name, max_pixels=LARGEST_PIXELS).pixels()
+        if pixels_of is None:
+            image = read_image(data, name=name, max_pixels=LARGEST_PIXELS).pixels()
         else:
-            image = pyvips.Image.new_from_array(found.pixels())
+            image = pyvips.Image.new_from_array(pixels_of(data))
         size = image.height, image.width
-        height, width = _reduced(size, short_side)
+        height, width = reduced(size, short_side)
         if (height, width) != size:
             # Not Picture.small: its products of matrices start threads in every thread here.
-            scale = width / image.width
-            image = image.resize(scale, vscale=height / image.height, kernel="cubic")
+            scales = width / image.width, height / image.height
+            image = image.resize(scales[0], vscale=scales[1], kernel="cubic")
         pixels = image.numpy().reshape(height, width, -1)
     if pixels.dtype == np.uint16:
         pixels = np.rint(pixels / np.float32(257)).astype(np.uint8)
-    return (np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels), size
+    return np.broadcast_to(pixels, (height, width, 3)), size
 
 
-def _reduced(size: tuple[int, int], short_side: int) -> tuple[int, int]:
+def reduced(size: tuple[int, int], short_side: int) -> tuple[int, int]:
+    """What (height, width) becomes when the short side may have so many pixels; 0: any number."""
     scale = min(1.0, short_side / min(size)) if short_side else 1.0
     height, width = (max(1, round(side * scale)) for side in size)
     return height, width
-
-
-def _examine(found: Found, name: str, look: Look) -> tuple[NDArray[np.void], str]:
-    """The row of a picture, without its source, and why it cannot be read."""
-    row = np.zeros((), ROW)
-    row["number"], row["skin"] = found.number, NO_FACE
-    row["digest"] = np.frombuffer(hashlib.sha256(found.data).digest(), np.uint8)
-    try:
-        pixels, size = decode(found, name, look.short_side)
-    except (UnreadableImage, MissingExtra) as error:
-        return row, str(error)
-    lab = rgb_to_lab(pixels[::2, ::2].astype(np.float32) / 255)
-    row["size"], row["chroma"] = size, np.hypot(lab[..., 1], lab[..., 2]).mean()
-    row["print"], row["colours"] = fingerprint(pixels), coarse_colours(pixels)
-    if look.skin:
-        large = 0 if look.short_side == 0 else max(SKIN_SIDE, look.short_side)
-        faces = find_skin(decode(found, name, large)[0]).faces
-        row["skin"] = faces[0].group if faces else NO_FACE
-    return row, ""
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -154,69 +117,70 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
             yield from pool.map(work, part)
 
 
-def scan(layout: Layout, where: Path, look: Look, folder: Path, notes: Notes) -> Iterator[Progress]:
-    """Look at all pictures of a source, going on where an interrupted scan of it stopped.
-
-    Args:
-        layout: the source.
-        where: its path.
-        look: how.
-        folder: where notes are kept; must exist.
-        notes: filled with what was found.
-
-    Yields:
-        Pictures looked at, of how many.
+def scan(
+    layout: Layout, where: Path, order: Order, folder: Path
+) -> Generator[Progress, None, NDArray[np.void]]:
+    """Look at all pictures of a source, (n,) of ``ROW``, going on from the notes in a folder.
 
     Raises:
         UsageError: an archive or an array of the source is damaged.
     """
-    entries = layout.entries
-    key = _key(layout, where, look)
-    while _take_up(folder / f"scan-{key}-{len(notes.rows)}.npz", notes):
-        pass
-    start = done = len(notes.rows)
-    rows: list[NDArray[np.void]] = []
-    faults: dict[int, str] = {}
-
-    def examined(found: Found) -> tuple[NDArray[np.void], str]:
-        return _examine(found, entries[found.number].name, look)
-
-    for row, fault in in_threads(examined, layout.read(lambda number: number >= start)):
-        rows.append(row)
-        if fault:
-            faults[int(row["number"])] = fault
-        if len(rows) == _CHUNK or done + len(rows) == len(entries):
-            part = Notes(np.stack(rows), faults)
-            _keep(folder / f"scan-{key}-{done}.npz", part)
-            notes.add(part)
-            done, rows, faults = done + len(rows), [], {}
-        yield Progress(done + len(rows), len(entries), f"scanning {where.name}")
+    notes = folder / f"scan-{_key(layout, where, order)}"
+    notes.touch()
+    # Parts of a row and zeros, as a kill or a crash leaves them, are written over.
+    whole = np.fromfile(notes, ROW)["whole"]
+    numbers = range(int(whole.cumprod().sum()), len(layout.entries))
+    files = zip(numbers, layout.read(numbers), strict=True)
+    with notes.open("r+b") as file:
+        file.seek(numbers.start * ROW.itemsize)
+        rows = in_threads(partial(_examine, layout, order), files)
+        for done, row in enumerate(rows, numbers.start + 1):
+            file.write(row.tobytes())
+            file.flush()
+            yield Progress(done, numbers.stop, f"scanning {where.name}")
+    return np.fromfile(notes, ROW)
 
 
-def _key(layout: Layout, where: Path, look: Look) -> str:
+def _key(layout: Layout, where: Path, order: Order) -> str:
     """Changes when other pictures would be found, or the same ones looked at otherwise."""
-    state = where.stat() if where.is_file() else None
+    state = where.stat()
     facts = [
-        [FORMAT, look.short_side, look.skin, str(where.resolve())],
-        [state.st_size, state.st_mtime_ns] if state else [],
+        [FORMAT, order.short_side, order.stratify == "skin", str(where.resolve())],
+        [state.st_size, state.st_mtime_ns] if where.is_file() else [],
         [entry.name for entry in layout.entries],
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def _keep(path: Path, notes: Notes) -> None:
-    with atomic(path) as file:
-        np.savez(file, rows=notes.rows, faults=np.array(json.dumps(notes.faults)))
-
-
-def _take_up(path: Path, notes: Notes) -> bool:
-    """Add what an earlier scan kept; a file that cannot be read is as good as none."""
+def _examine(layout: Layout, order: Order, picture: tuple[int, bytes]) -> NDArray[np.void]:
+    number, data = picture
+    name = layout.entries[number].name
+    row = np.zeros((), ROW)
+    row["number"], row["skin"], row["whole"] = number, NO_FACE, True
+    row["digest"] = np.frombuffer(hashlib.sha256(data).digest(), np.uint8)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            rows, faults = stored["rows"], json.loads(str(stored["faults"]))
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        return False
-    if rows.dtype != ROW or not len(rows):
-        return False
-    notes.add(Notes(rows, {int(number): fault for number, fault in faults.items()}))
-    return True
+        pixels, row["size"] = decode(data, name, order.short_side, layout.pixels)
+    except (UnreadableImage, MissingExtra):
+        return row
+    lab = rgb_to_lab(pixels[::2, ::2].astype(np.float32) / 255)
+    row["chroma"] = np.hypot(lab[..., 1], lab[..., 2]).mean()
+    row["colourfulness"] = colourfulness(pixels)
+    row["print"], row["colours"] = fingerprint(pixels), coarse_colours(pixels)
+    if order.stratify == "skin":
+        large = max(SKIN_SIDE, order.short_side) if order.short_side else 0
+        faces = find_skin(decode(data, name, large, layout.pixels)[0]).faces
+        row["skin"] = faces[0].group if faces else NO_FACE
+    return row
+
+
+def faults(layout: Layout, rows: NDArray[np.void]) -> dict[str, str]:
+    """Why the pictures of a source's rows that cannot be read cannot, by their names."""
+    numbers = rows["number"][rows["size"].min(axis=1) == 0].tolist()
+    found = {}
+    for number, data in zip(numbers, layout.read(numbers), strict=True):
+        name = layout.entries[number].name
+        try:
+            decode(data, name, 0, layout.pixels)
+        except (UnreadableImage, MissingExtra) as error:
+            found[name] = str(error)
+    return found

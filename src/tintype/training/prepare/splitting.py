@@ -23,24 +23,8 @@ from tintype.errors import TrainingError, UsageError
 
 NOT_TAKEN = -1
 
-_FORM = "train=0.9,val=0.1 or train=rest,val=0.1 or train=3000,val=300"
-_COUNT = re.compile(r"0*[1-9]\d{0,11}", re.ASCII)
-_SHARE = re.compile(r"0?\.\d+|1\.0*", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Side:
-    """A side of a split.
-
-    Attributes:
-        name: of its shards.
-        count: how many pictures; None: as many as its share gives.
-        share: part of the line of hashes, in [0, 1].
-    """
-
-    name: str
-    count: int | None
-    share: float
+COUNT = re.compile(r"0*[1-9]\d{0,11}", re.ASCII)
+_SHARE = re.compile(r"0?\.\d+|1\.0*|rest", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -48,70 +32,74 @@ class Split:
     """All sides, in the order of their names, which is that of their stretches.
 
     Attributes:
-        sides: of distinct names; the shares sum to 1 at the most.
+        names: of the sides and their shards, all different.
+        counts: how many pictures each has; None: as many as its share gives.
+        shares: parts of the line of hashes; their sum is 1 at the most.
         text: as it was asked for.
     """
 
-    sides: tuple[Side, ...]
+    names: tuple[str, ...]
+    counts: tuple[int | None, ...]
+    shares: tuple[float, ...]
     text: str
 
     @classmethod
     def parse(cls, text: str) -> Split:
-        """Read a split as it is written on the command line.
-
-        Args:
-            text: ``train=30000,val=10000,test=1000`` or ``train=0.9,val=0.1``; with shares, one
-                side may be ``rest``.
+        """Read ``train=30000,val=10000,test=1000``, ``train=0.9,val=0.1``, ``train=rest,val=0.1``.
 
         Raises:
             UsageError: it is written otherwise, or the shares exceed 1.
         """
-        wanted: dict[str, str] = {}
-        for part in text.split(","):
-            name, _, amount = (piece.strip() for piece in part.partition("="))
-            if not name.isidentifier() or name in wanted:
-                raise UsageError(f"The split {text!r} should be written like {_FORM}.")
-            wanted[name] = amount
-        names, amounts = sorted(wanted), [wanted[name] for name in sorted(wanted)]
-        if all(_COUNT.fullmatch(amount) for amount in amounts):
-            counts = list(map(int, amounts))
-            # Three standard deviations of the number of hashes that fall into the stretch.
-            widths = [count + 3 * math.sqrt(count) for count in counts]
-            shares = [width / sum(widths) for width in widths]
-            return cls(tuple(map(Side, names, counts, shares)), text)
-        return cls(tuple(map(Side, names, [None] * len(names), _shares(amounts, text))), text)
+        parts = (part.partition("=") for part in text.split(","))
+        wanted = dict(sorted((name.strip(), amount.strip()) for name, _, amount in parts))
+        names, amounts = list(wanted), list(wanted.values())
+        counted = all(map(COUNT.fullmatch, amounts))
+        shared = all(map(_SHARE.fullmatch, amounts)) and amounts.count("rest") <= 1
+        named = len(names) == text.count(",") + 1 and all(map(str.isidentifier, names))
+        if not (named and (counted or shared)):
+            raise UsageError(
+                f"The split {text!r} should be written like train=0.9,val=0.1, train=rest,val=0.1 "
+                "or train=3000,val=300: numbers of pictures for all sides, or parts of 1 for all."
+            )
+        counts = tuple(int(amount) if counted else None for amount in amounts)
+        shares = _stretches(amounts) if counted else _shares(amounts, text)
+        return cls(tuple(names), counts, tuple(shares), text)
 
     def with_sides(self, names: Iterable[str]) -> Split:
         """The same with sides that no hash leads to, for the lists of sets."""
-        new = sorted(set(names) - {side.name for side in self.sides})
-        return Split((*self.sides, *(Side(name, None, 0.0) for name in new)), self.text)
+        new = sorted(set(names) - set(self.names))
+        counts, shares = [None] * len(new), [0.0] * len(new)
+        return Split(
+            (*self.names, *new), (*self.counts, *counts), (*self.shares, *shares), self.text
+        )
 
     def index(self, name: str) -> int:
         """Of a side; NOT_TAKEN when there is none of that name."""
-        return next((i for i, side in enumerate(self.sides) if side.name == name), NOT_TAKEN)
+        return self.names.index(name) if name in self.names else NOT_TAKEN
 
     def home(self, position: NDArray[np.float64]) -> NDArray[np.int64]:
         """Index of the side whose stretch a position in [0, 1) falls into, or NOT_TAKEN."""
-        ends = np.cumsum([side.share for side in self.sides])
+        ends = np.cumsum(self.shares)
         ends[np.isclose(ends, 1)] = 1  # the shares' rounding must lose no picture
         found = np.searchsorted(ends, position, side="right")
         return np.where(found < len(ends), found, NOT_TAKEN)
+
+
+def _stretches(counts: Sequence[str]) -> list[float]:
+    """A little more than in proportion, so that chance seldom leaves a side short."""
+    # Three standard deviations of the number of hashes that fall into the stretch.
+    widths = [int(count) + 3 * math.sqrt(int(count)) for count in counts]
+    return [width / sum(widths) for width in widths]
 
 
 def _shares(amounts: Sequence[str], text: str) -> list[float]:
     """Shares as numbers, "rest" filled in.
 
     Raises:
-        UsageError: one is none, or they exceed 1.
+        UsageError: they exceed 1.
     """
-    rest = amounts.count("rest")
-    if rest > 1 or not all(amount == "rest" or _SHARE.fullmatch(amount) for amount in amounts):
-        raise UsageError(
-            f"The split {text!r} should be written like {_FORM}: numbers of pictures for all "
-            "sides, or parts of 1 for all."
-        )
     left = 1 - sum(float(amount) for amount in amounts if amount != "rest")
-    if left < (1e-9 if rest else -1e-9):
+    if left < (1e-9 if "rest" in amounts else -1e-9):
         raise UsageError(f"The split {text!r} shares out more than there is: its sum exceeds 1.")
     return [left if amount == "rest" else float(amount) for amount in amounts]
 
@@ -130,25 +118,12 @@ def rank_of(digests: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.ascontiguousarray(digests[:, :8]).view(">u8")[:, 0].astype(np.uint64)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Who is on which side.
-
-    Attributes:
-        side: (n,) index of the side, or NOT_TAKEN.
-        lent: (n,) whether it came from another side's stretch.
-    """
-
-    side: NDArray[np.int64]
-    lent: NDArray[np.bool_]
-
-
 def choose(
     split: Split,
     position: NDArray[np.float64],
     strata: NDArray[np.int64],
     own: NDArray[np.int64],
-) -> Choice:
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Give every picture its side.
 
     Args:
@@ -158,17 +133,24 @@ def choose(
             taken whole, the others in equal numbers; without a count, all are cut to the rarest.
         own: (n,) index of the side that the set itself gives a picture, NOT_TAKEN for none.
 
+    Returns:
+        (n,) index of the side, or NOT_TAKEN; (n,) whether it came from another side's stretch.
+
     Raises:
         TrainingError: there are fewer pictures than asked for.
     """
     home = np.where(own == NOT_TAKEN, split.home(position), own)
     order = np.argsort(position, kind="stable")
     side = np.full(len(position), NOT_TAKEN, np.int64)
-    for index, each in enumerate(split.sides):
+    for index, count in enumerate(split.counts):
         members = order[home[order] == index]
-        side[_balanced(members, strata[members], each.count)] = index
-    lent = _fill_up(split, side, home, position, own)
-    return Choice(side, lent)
+        side[_balanced(members, strata[members], count)] = index
+    # Every side takes its own before any takes what others leave over.
+    widths = np.maximum(split.shares, 1e-12)
+    depth = (position - (np.cumsum(widths) - widths)[home]) / widths[home]
+    spare = np.flatnonzero((side == NOT_TAKEN) & (own == NOT_TAKEN) & (home != NOT_TAKEN))
+    spare = spare[np.argsort(-depth[spare], kind="stable")]
+    return side, _fill_up(split, side, spare)
 
 
 def _balanced(
@@ -187,27 +169,16 @@ def _balanced(
     return np.concatenate(chosen)
 
 
-def _fill_up(
-    split: Split,
-    side: NDArray[np.int64],
-    home: NDArray[np.int64],
-    position: NDArray[np.float64],
-    own: NDArray[np.int64],
-) -> NDArray[np.bool_]:
-    """Give sides that are short what others leave over; ``side`` is changed in place."""
+def _fill_up(split: Split, side: NDArray[np.int64], spare: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Give the spare pictures, in this order, to sides that are short; ``side`` is changed."""
     lent = np.zeros(len(side), bool)
-    widths = np.array([max(each.share, 1e-12) for each in split.sides])
-    starts = np.cumsum(widths) - widths
-    spare = np.flatnonzero((side == NOT_TAKEN) & (own == NOT_TAKEN) & (home != NOT_TAKEN))
-    depth = (position[spare] - starts[home[spare]]) / widths[home[spare]]
-    spare = spare[np.argsort(-depth, kind="stable")]
-    for index, each in enumerate(split.sides):
-        missing = 0 if each.count is None else each.count - int((side == index).sum())
+    for index, count in enumerate(split.counts):
+        missing = 0 if count is None else count - int((side == index).sum())
         if missing > len(spare):
             raise TrainingError(
                 f"The split {split.text} asks for more than there is: {len(side)} pictures can be "
-                f"used, and {each.name} is {missing - len(spare)} short. Ask for fewer or add a "
-                "source."
+                f"used, and {split.names[index]} is {missing - len(spare)} short. Ask for fewer or "
+                "add a source."
             )
         side[spare[:missing]], lent[spare[:missing]] = index, True
         spare = spare[missing:]
