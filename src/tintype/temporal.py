@@ -27,12 +27,15 @@ LONGEST = 30
 
 _BLOCK = 8  # side of a block at half size: 16 pixels of the view
 _RESTING = 0.98  # part of the blocks that fit unmoved, so that motion is not looked for
-_ZERO_BONUS = 0.6  # L: so much better must a motion be than standing still
+_ZERO_BONUS = 0.3  # L: so much better must a motion be than standing still
 _REST_GAP = 12  # frames: the longest time without a prediction
 _REST_SHARE = 0.04  # so much of the picture may change before a new prediction is wanted
 _BLACK = 3.0  # L below which a pixel may belong to a bar
 _FEWEST = 64  # pixels that tell how bright a frame is
 _UNSEEN = 0.5  # L: a change of brightness that is left alone
+_EDGE_SHARE = 0.25  # of the step to the next pixel: what an edge may differ by in passing
+_DRIFT = 3.0  # L: how far a cell may have changed since its colours were predicted
+_LEAST_SURE = 0.05  # even the least confident prediction counts for so much
 _PATIENCE = 3  # frames after which an interrupted scene is given up
 
 
@@ -41,15 +44,16 @@ class Scene:
     """What is known of the scene at a frame.
 
     Attributes:
-        L: (h, w) lightness of the view.
-        ab: (2, gh, gw) its steady colours; gh = h / STRIDE, rounded up.
+        L: (h, w) lightness of the view, as bright as the scene began.
+        lab: (3, gh, gw) its steady colours, after the L that they were predicted at; gh is
+            h / STRIDE, rounded up.
         weight: (gh, gw) how many predictions each cell is the mean of.
         noise: what L differs by where nothing changes, in units of L.
         rested: frames since the last prediction.
     """
 
     L: Float
-    ab: Float
+    lab: Float
     weight: Float
     noise: float
     rested: int
@@ -60,14 +64,16 @@ class Match:
     """How a frame follows from the one before.
 
     Attributes:
-        ab: (2, gh, gw) the colours carried along.
+        L: (h, w) this frame's lightness, as bright as the scene began.
+        lab: (3, gh, gw) what is carried along.
         trust: (gh, gw) in [0, 1], whether a cell shows the same thing.
         weight: (gh, gw) the carried weights.
         noise: as of ``Scene``, of this pair.
         same_scene: False after a cut.
     """
 
-    ab: Float
+    L: Float
+    lab: Float
     trust: Float
     weight: Float
     noise: float
@@ -144,22 +150,24 @@ class Steadier:
             self._before = None
         if predicted is None and match is not None:
             rested = self.scene.rested + 1 if self.scene is not None else 1
-            weight = match.weight * match.trust
-            self.scene = Scene(L, match.ab, weight, match.noise, rested)
-            return match.ab
+            held = match.weight * match.trust
+            self.scene = Scene(match.L, match.lab, held, match.noise, rested)
+            return match.lab[1:]
         if predicted is None:
             raise UsageError("This frame needs a prediction.")
         sure = np.ones(predicted.shape[1:], np.float32) if confidence is None else confidence
-        sure = np.maximum(sure, 0.05)
+        sure = np.maximum(sure, _LEAST_SURE)
+        most = max(self._most, _LEAST_SURE)
         if match is None:
             noise = self._before.noise if self._before is not None else 1.0
-            self.scene = Scene(L, predicted, np.minimum(sure, self._most), noise, 0)
+            lab = np.concatenate([_cells_of(L)[None], predicted])
+            self.scene = Scene(L, lab, np.minimum(sure, most), noise, 0)
             return predicted
         held = match.weight * match.trust
-        ab = (held * match.ab + sure * predicted) / (held + sure)
-        weight = np.minimum(held + sure, max(self._most, 1e-3))
-        self.scene = Scene(L, ab, weight, match.noise, 0)
-        return ab
+        seen = np.concatenate([_cells_of(match.L)[None], predicted])
+        lab = (held * match.lab + sure * seen) / (held + sure)
+        self.scene = Scene(match.L, lab, np.minimum(held + sure, most), match.noise, 0)
+        return cast(Float, lab[1:])
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything remembered, as arrays that a file can hold; :meth:`restore` takes it back."""
@@ -167,7 +175,7 @@ class Steadier:
         for name, scene in (("scene", self.scene), ("before", self._before)):
             if scene is not None:
                 numbers = np.array([scene.noise, scene.rested])
-                parts = {"L": scene.L, "ab": scene.ab, "weight": scene.weight, "n": numbers}
+                parts = {"L": scene.L, "lab": scene.lab, "weight": scene.weight, "n": numbers}
                 arrays |= {f"{name}.{part}": value for part, value in parts.items()}
         return arrays
 
@@ -180,9 +188,9 @@ class Steadier:
 def _scene_of(arrays: dict[str, NDArray[np.generic]], name: str) -> Scene | None:
     if f"{name}.L" not in arrays:
         return None
-    L, ab, weight = (np.asarray(arrays[f"{name}.{p}"], np.float32) for p in ("L", "ab", "weight"))
+    L, lab, weight = (np.asarray(arrays[f"{name}.{p}"], np.float32) for p in ("L", "lab", "weight"))
     noise, rested = (float(n) for n in np.asarray(arrays[f"{name}.n"], np.float64))
-    return Scene(L, ab, weight, noise, int(rested))
+    return Scene(L, lab, weight, noise, int(rested))
 
 
 def match_scene(scene: Scene, L: Float) -> Match:
@@ -197,20 +205,43 @@ def match_scene(scene: Scene, L: Float) -> Match:
     """
     if L.shape != scene.L.shape:
         raise UsageError(f"A frame of {L.shape} follows one of {scene.L.shape}.")
-    now, then = _pyramid(_as_bright(L, scene.L)), _pyramid(scene.L)
+    L = _as_bright(L, scene.L)
+    now, then = _pyramid(L), _pyramid(scene.L)
     motion = find_motion(now, then, calm=1.5 * scene.noise + 1)
-    error = np.abs(now[0] - _moved(then[0], motion.repeat(_BLOCK, 1).repeat(_BLOCK, 2)))
+    whole = np.rint(motion).astype(np.int32).repeat(_BLOCK, 1).repeat(_BLOCK, 2)
+    error = np.abs(now[0] - _moved(then[0], whole))
     gh, gw = scene.weight.shape
     error = _smooth(_halved(error)[:gh, :gw])
-    floor = 1.3 * scene.noise
-    trust = np.exp(-((np.maximum(error - floor, 0) / (1.5 + scene.noise)) ** 2))
+    cells = _per_cell(motion, (gh, gw))
+    lab = _carried(scene.lab, cells)
+    # Motion is known to half a pixel, so edges never fit quite.
+    excess = error - 1.3 * scene.noise - _EDGE_SHARE * _steepness(now[0])[:gh, :gw]
+    drift = np.abs(_cells_of(L) - lab[0]) - scene.noise - _DRIFT
+    trust = _trust(excess, 1.5 + scene.noise) * _trust(drift, _DRIFT)
     strange = error > 3 * scene.noise + 5
     same = not (strange.mean() > 0.5 and error.mean() > 3 * scene.noise + 6)
-    cells = _per_cell(motion, (gh, gw))
     noise = 0.8 * scene.noise + 0.2 * min(float(np.median(error)), 5.0)
-    ab = _carried(scene.ab, cells)
     weight = _carried(scene.weight[None], cells)[0]
-    return Match(ab, trust.astype(np.float32), weight, noise, same)
+    return Match(L, lab, trust, weight, noise, same)
+
+
+def _trust(excess: Float, scale: float) -> Float:
+    """1 up to an excess of 0, then falling like a Gaussian of this scale."""
+    return np.asarray(np.exp(-((np.maximum(excess, 0) / np.float32(scale)) ** 2)), np.float32)
+
+
+def _steepness(half: Float) -> Float:
+    """How much lightness differs from one pixel at half size to the next, for each cell."""
+    down = np.abs(np.diff(half, axis=0, append=half[-1:]))
+    right = np.abs(np.diff(half, axis=1, append=half[:, -1:]))
+    return _smooth(_halved(down + right))
+
+
+def _cells_of(L: Float) -> Float:
+    """The mean L of each cell, (gh, gw)."""
+    height, width = L.shape
+    whole = np.pad(L, ((0, -height % STRIDE), (0, -width % STRIDE)), mode="edge")
+    return _halved(_halved(whole))
 
 
 def _as_bright(L: Float, like: Float) -> Float:
@@ -251,7 +282,7 @@ def _smooth(x: Float) -> Float:
     return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) * np.float32(1 / 9)
 
 
-def find_motion(now: Pyramid, then: Pyramid, calm: float) -> Vectors:
+def find_motion(now: Pyramid, then: Pyramid, calm: float) -> Float:
     """Where each block of ``now`` was in ``then``: block matching, from coarse to fine.
 
     Args:
@@ -260,21 +291,40 @@ def find_motion(now: Pyramid, then: Pyramid, calm: float) -> Vectors:
         calm: mean |ΔL| at which a block that has not moved fits; when all do, none is searched.
 
     Returns:
-        (2, blocks down, blocks across) int32: rows and columns to add, at half size.
+        (2, blocks down, blocks across): rows and columns to add, at half size, to parts of a
+        pixel.
     """
     still = _block_means(np.abs(now[0] - then[0]), _BLOCK)
     motion = np.zeros((2, *still.shape), np.int32)
     if (still <= calm).mean() > _RESTING:
-        return motion
+        return motion.astype(np.float32)
     costs = still[None]
     for level, offsets in ((2, _WIDE), (1, _NEAR), (0, _NEAR)):
-        side = _BLOCK >> level
-        tried = 2 * motion + offsets[:, :, None, None]
-        there = _moved(then[level], tried.repeat(side, 2).repeat(side, 3))
-        costs = _block_means(np.abs(now[level] - there), side)
-        best = costs.argmin(0)
-        motion = 2 * motion + offsets[best].transpose(2, 0, 1)
-    return np.where(costs.min(0) < still - _ZERO_BONUS, motion, 0).astype(np.int32)
+        motion *= 2
+        costs = _costs(now[level], then[level], motion, offsets, _BLOCK >> level)
+        motion += offsets[costs.argmin(0)].transpose(2, 0, 1)
+    motion = np.where(costs.min(0) < still - _ZERO_BONUS, motion, 0)
+    return motion + _fractions(_costs(now[0], then[0], motion, _CROSS, _BLOCK))
+
+
+def _costs(now: Float, then: Float, motion: Vectors, offsets: Vectors, side: int) -> Float:
+    """How badly each block fits at each offset (n, 2) from its motion: (n, down, across)."""
+    tried = motion + offsets[:, :, None, None]
+    there = _moved(then, tried.repeat(side, 2).repeat(side, 3))
+    return _block_means(np.abs(now - there), side)
+
+
+def _fractions(costs: Float) -> Float:
+    """Where between the pixels the least cost lies: (2, down, across) in [-0.5, 0.5].
+
+    Args:
+        costs: (5, down, across) at the offsets of ``_CROSS``; mean absolute differences rise
+            about evenly on both sides of the best place, as the sides of a V do.
+    """
+    here, up, below, left, right = costs
+    less, more = np.stack([up, left]), np.stack([below, right])
+    steep = np.maximum(np.maximum(less, more) - here, 1e-3)
+    return np.clip((less - more) / (2 * steep), -0.5, 0.5)
 
 
 def _offsets(reach: int) -> Vectors:
@@ -284,6 +334,7 @@ def _offsets(reach: int) -> Vectors:
 
 
 _NEAR, _WIDE = _offsets(1), _offsets(3)
+_CROSS = np.array([(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)], np.int32)
 """What is tried: three pixels each way, 24 of the view, at an eighth of its size; then one."""
 
 
@@ -294,10 +345,10 @@ def _block_means(error: Float, side: int) -> Float:
     return _smooth(blocks)
 
 
-def _per_cell(motion: Vectors, shape: tuple[int, int]) -> Float:
+def _per_cell(motion: Float, shape: tuple[int, int]) -> Float:
     """Motion in cells, (2, gh, gw), smooth between the blocks."""
     side = 2 * _BLOCK // STRIDE
-    whole = motion.astype(np.float32).repeat(side, 1).repeat(side, 2)
+    whole = motion.repeat(side, 1).repeat(side, 2)
     return _smooth(whole[:, : shape[0], : shape[1]]) * np.float32(0.5)
 
 
