@@ -4,11 +4,11 @@ python benchmarks/steady.py SET.tar [--model NAME] [--frames 24] [--pictures 6] 
 
 Short films are made of colour photographs: a still camera with grain, a pan, a zoom, a cross-fade
 and a cut, and grain that breathes in brightness. Each is made grey, coloured frame by frame and
-steadily, and compared with its own true colours. Where the camera moves, flicker is measured on the
-part of the photograph that all frames show, each laid over the others; and always with the grain
-taken out of Y' again, since flicker of colour is asked for. A moving camera changes the true colours
-of a pixel, too, if only by resampling: the truth's own change stands beside, and the last figure of
-flicker is what was beyond it and is gone.
+steadily, and compared with its own true colours. Where the camera moves, flicker is measured on
+the part of the photograph that all frames show, each laid over the others; and always with the
+grain taken out of Y' again, since flicker of colour is asked for. A moving camera changes the true
+colours of a pixel, too, if only by resampling: the truth's own change stands beside, and the last
+figure of flicker is how much of what was beyond it is gone.
 """
 
 from __future__ import annotations
