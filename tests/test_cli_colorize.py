@@ -196,7 +196,8 @@ def test_every_field_of_options_is_an_option_with_its_help() -> None:
     derived = {param.name: param for param in command.params}
     for field in fields(Options):
         assert derived[field.name].help, field.name
-        singular = field.name.removesuffix("s") if field.name == "hints" else field.name
+        several = field.name in ("hints", "references")
+        singular = field.name.removesuffix("s") if several else field.name
         assert singular.replace("_", "-") in shown
 
 

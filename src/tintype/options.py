@@ -9,6 +9,9 @@ from typing import Literal
 
 from tintype.errors import UsageError
 
+HINT_FORM = "x,y,#rrggbb[,radius]"
+"""How a hint is written on a command line."""
+
 
 @dataclass(frozen=True)
 class Hint:
@@ -79,9 +82,21 @@ class Options:
     """Pages of one file that the network sees at once."""
     hints: tuple[Hint, ...] = field(
         default=(),
-        metadata={"help": "A colour at a point of the picture; can be given several times."},
+        metadata={
+            "help": "A colour at a point of the picture; can be given several times.",
+            "form": HINT_FORM,
+        },
     )
     """Colours given at points; only for models that take hints."""
+    references: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "help": "A picture in colour that lends its colours where it shows the same; for film "
+            "FILE@TIME, a frame that was coloured by hand, which steers its scene.",
+            "form": "FILE[@TIME]",
+        },
+    )
+    """A picture in colour that lends its colours; for film several, each as "FILE@TIME"."""
     force: bool = field(
         default=False,
         metadata={"help": "Recolour pictures that are already in colour."},
@@ -112,6 +127,8 @@ class Options:
                 _require_range(each.name, getattr(self, each.name), each)
         if not isinstance(self.hints, tuple) or not all(isinstance(h, Hint) for h in self.hints):
             raise UsageError("hints must be a tuple of Hint.")
+        if not isinstance(self.references, tuple) or not all(self.references):
+            raise UsageError("references must be a tuple of file names.")
 
 
 def _require_range(name: str, value: object, rule: Field[object]) -> None:

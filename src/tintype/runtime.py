@@ -70,6 +70,12 @@ class Prediction:
     stride: int
     """How many rows and columns of L one cell of ab covers."""
 
+    def of(self, number: int) -> Prediction:
+        """That of one picture of the batch, still with a first axis."""
+        part = slice(number, number + 1)
+        sure = None if self.confidence is None else self.confidence[part]
+        return Prediction(self.ab[part], sure, self.stride)
+
 
 def available_cores() -> int:
     """How many processor cores this process may use."""

@@ -160,11 +160,11 @@ class Steadier:
         most = max(self._most, _LEAST_SURE)
         if match is None:
             noise = self._before.noise if self._before is not None else 1.0
-            lab = np.concatenate([_cells_of(L)[None], predicted])
+            lab = np.concatenate([cells_of(L)[None], predicted])
             self.scene = Scene(L, lab, np.minimum(sure, most), noise, 0)
             return predicted
         held = match.weight * match.trust
-        seen = np.concatenate([_cells_of(match.L)[None], predicted])
+        seen = np.concatenate([cells_of(match.L)[None], predicted])
         lab = (held * match.lab + sure * seen) / (held + sure)
         self.scene = Scene(match.L, lab, np.minimum(held + sure, most), match.noise, 0)
         return cast(Float, lab[1:])
@@ -205,18 +205,18 @@ def match_scene(scene: Scene, L: Float) -> Match:
     """
     if L.shape != scene.L.shape:
         raise UsageError(f"A frame of {L.shape} follows one of {scene.L.shape}.")
-    L = _as_bright(L, scene.L)
+    L = as_bright(L, scene.L)
     now, then = _pyramid(L), _pyramid(scene.L)
     motion = find_motion(now, then, calm=1.5 * scene.noise + 1)
     whole = np.rint(motion).astype(np.int32).repeat(_BLOCK, 1).repeat(_BLOCK, 2)
     error = np.abs(now[0] - _moved(then[0], whole))
     gh, gw = scene.weight.shape
-    error = _smooth(_halved(error)[:gh, :gw])
+    error = smooth(_halved(error)[:gh, :gw])
     cells = _per_cell(motion, (gh, gw))
     lab = _carried(scene.lab, cells)
     # Motion is known to half a pixel, so edges never fit quite.
     excess = error - 1.3 * scene.noise - _EDGE_SHARE * _steepness(now[0])[:gh, :gw]
-    drift = np.abs(_cells_of(L) - lab[0]) - scene.noise - _DRIFT
+    drift = np.abs(cells_of(L) - lab[0]) - scene.noise - _DRIFT
     trust = _trust(excess, 1.5 + scene.noise) * _trust(drift, _DRIFT)
     strange = error > 3 * scene.noise + 5
     same = not (strange.mean() > 0.5 and error.mean() > 3 * scene.noise + 6)
@@ -234,17 +234,17 @@ def _steepness(half: Float) -> Float:
     """How much lightness differs from one pixel at half size to the next, for each cell."""
     down = np.abs(np.diff(half, axis=0, append=half[-1:]))
     right = np.abs(np.diff(half, axis=1, append=half[:, -1:]))
-    return _smooth(_halved(down + right))
+    return smooth(_halved(down + right))
 
 
-def _cells_of(L: Float) -> Float:
+def cells_of(L: Float) -> Float:
     """The mean L of each cell, (gh, gw)."""
     height, width = L.shape
     whole = np.pad(L, ((0, -height % STRIDE), (0, -width % STRIDE)), mode="edge")
     return _halved(_halved(whole))
 
 
-def _as_bright(L: Float, like: Float) -> Float:
+def as_bright(L: Float, like: Float) -> Float:
     """L with the median and spread of another frame: old film breathes in brightness.
 
     Quartiles, since dust and things that move must not change the rest of the picture; without
@@ -275,7 +275,7 @@ def _halved(x: Float) -> Float:
     return 0.25 * (x[::2, ::2] + x[1::2, ::2] + x[::2, 1::2] + x[1::2, 1::2])
 
 
-def _smooth(x: Float) -> Float:
+def smooth(x: Float) -> Float:
     """The mean of each cell and its eight neighbours, over the last two axes."""
     p = np.pad(x, [(0, 0)] * (x.ndim - 2) + [(1, 1), (1, 1)], mode="edge")
     rows = p[..., :-2, :] + p[..., 1:-1, :] + p[..., 2:, :]
@@ -342,14 +342,14 @@ def _block_means(error: Float, side: int) -> Float:
     """The mean of (..., height, width) over each block and its neighbours."""
     *n, height, width = error.shape
     blocks = error.reshape(*n, height // side, side, width // side, side).mean((-3, -1))
-    return _smooth(blocks)
+    return smooth(blocks)
 
 
 def _per_cell(motion: Float, shape: tuple[int, int]) -> Float:
     """Motion in cells, (2, gh, gw), smooth between the blocks."""
     side = 2 * _BLOCK // STRIDE
     whole = motion.repeat(side, 1).repeat(side, 2)
-    return _smooth(whole[:, : shape[0], : shape[1]]) * np.float32(0.5)
+    return smooth(whole[:, : shape[0], : shape[1]]) * np.float32(0.5)
 
 
 def _moved(x: Float, motion: Vectors) -> Float:

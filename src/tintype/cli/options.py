@@ -15,12 +15,11 @@ from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 import click
 
 from tintype.errors import UsageError
-from tintype.options import Hint, Options
+from tintype.options import HINT_FORM, Hint, Options
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
 _CHOSEN = "tintype.cli.options"
-_HINT_FORM = "x,y,#rrggbb[,radius]"
 
 
 def engine_options(leave_out: Collection[str] = ()) -> Callable[[Command], Command]:
@@ -65,7 +64,7 @@ def parse_hint(text: str) -> Hint:
     except ValueError:
         numbers = []
     if len(numbers) not in (2, 3):
-        raise UsageError(f"The hint {text!r} should be written {_HINT_FORM}.")
+        raise UsageError(f"The hint {text!r} should be written {HINT_FORM}.")
     return Hint(numbers[0], numbers[1], colour, *numbers[2:])
 
 
@@ -90,10 +89,10 @@ def _option(each: Field[object], kind: object) -> Callable[[Command], Command]:
         flag.removesuffix("s") if repeatable else flag,
         each.name,
         type=str if repeatable else _plain(kind),
-        metavar=_HINT_FORM if repeatable else None,
+        metavar=each.metadata.get("form") if repeatable else None,
         multiple=repeatable,
         expose_value=False,
-        callback=_keep_hints if repeatable else _keep,
+        callback=_keep_several if repeatable else _keep,
         help=text + ("" if repeatable or each.default is None else f" [default: {each.default}]"),
     )
 
@@ -110,6 +109,7 @@ def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
         ctx.meta.setdefault(_CHOSEN, {})[param.name] = value
 
 
-def _keep_hints(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> None:
+def _keep_several(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> None:
     if value:
-        _keep(ctx, param, tuple(parse_hint(text) for text in value))
+        hints = param.name == "hints"
+        _keep(ctx, param, tuple(parse_hint(text) for text in value) if hints else value)

@@ -20,28 +20,29 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tintype import __version__, color, zoo
+from tintype import __version__, zoo
 from tintype.engine.arrays import Opaque, from_array, from_pil, shrink
 from tintype.engine.chroma import Chroma
 from tintype.engine.join import Pixels, join
+from tintype.engine.steering import References, guess_on_cells
 from tintype.engine.stream import JoinedImage
-from tintype.engine.view import draw_hints, pad, working_shape
+from tintype.engine.view import Page, draw_hints, look, pad, working_shape
 from tintype.errors import (
-    AlreadyColour,
     UnreadableImage,
     UnwritableImage,
     UsageError,
 )
 from tintype.images import (
     Picture,
-    classify_tone,
     encode_image,
     read_image,
     write_image,
 )
 from tintype.images.tone import Tone
 from tintype.options import Hint, Options, Report
+from tintype.reference import Reference
 from tintype.runtime import Float, Prediction, Session, available_cores
+from tintype.temporal import STRIDE
 
 if TYPE_CHECKING:
     import pyvips
@@ -57,14 +58,6 @@ _TONED_NOTE = "The picture was toned; its lightness was taken and the tone dropp
 _DEFAULT_WORKING_SIZE = 256
 _AT_ONCE_PIXELS = 4_000_000  # pages up to this size are joined in memory
 _DEFAULTS = Options()
-
-
-@dataclass(frozen=True)
-class _Page:
-    """One page as the network is to see it."""
-
-    size: tuple[int, int]  # of the full page
-    L: Float  # (1, 1, height, width) of the view
 
 
 @dataclass(frozen=True)
@@ -90,6 +83,7 @@ class Colorizer:
             ModelInvalid: the graph names a working size that is none.
         """
         self._session = session
+        self._references = References(self.predict)
         self._threads = threads or available_cores()
         self.name: str = session.metadata.get("name", name)
         self.version: str = session.metadata.get("version", "0")
@@ -260,20 +254,20 @@ class Colorizer:
 
     def _plan(self, picture: Picture, options: Options) -> _Plan:
         """Look at every page small, and predict its colours."""
-        pages: list[_Page] = []
+        pages: list[Page] = []
         tones: set[Tone] = set()
         for number, size in enumerate(page.size for page in picture.pages):
             view = working_shape(size, options.working_size or self.working_size)
-            tone, page = _look(picture.small(*view, number), size, picture.name, options)
+            tone, page = look(picture.small(*view, number), size, picture.name, options)
             tones.add(tone)
             pages.append(page)
         worst: Sequence[Tone] = ("colour", "toned", "grey")
         tone = next(tone for tone in worst if tone in tones)
         return _Plan(tone, tuple(self._chromas(pages, options)))
 
-    def _chromas(self, pages: Sequence[_Page], options: Options) -> Iterator[Chroma]:
+    def _chromas(self, pages: Sequence[Page], options: Options) -> Iterator[Chroma]:
         """The colours of pages in order; neighbours of one shape share a run of the network."""
-        waiting: list[_Page] = []
+        waiting: list[Page] = []
         for page in pages:
             if waiting and (
                 len(waiting) == options.batch_size or waiting[0].L.shape != page.L.shape
@@ -283,14 +277,38 @@ class Colorizer:
             waiting.append(page)
         yield from self._run(waiting, options)
 
-    def _run(self, pages: Sequence[_Page], options: Options) -> Iterator[Chroma]:
+    def _run(self, pages: Sequence[Page], options: Options) -> Iterator[Chroma]:
         L = np.concatenate([page.L for page in pages])
         answer = self.predict(L, *self._hints(pages, options))
-        for page, ab in zip(pages, answer.ab, strict=True):
-            covered = (L.shape[2] / answer.stride, L.shape[3] / answer.stride)
+        reference = self._reference(options)
+        for number, page in enumerate(pages):
+            ab, stride = answer.ab[number], answer.stride
+            if reference is not None:
+                guess, _ = guess_on_cells(answer.of(number), L.shape[2:])
+                ab, stride = reference.steer(page.L[0, 0], guess), STRIDE
+            covered = (L.shape[2] / stride, L.shape[3] / stride)
             yield Chroma(ab, page.size, covered, options.strength)
 
-    def _hints(self, pages: Sequence[_Page], options: Options) -> tuple[Float, Float] | tuple[()]:
+    def _reference(self, options: Options) -> Reference | None:
+        if len(options.references) > 1:
+            raise UsageError("A picture takes the colours of one reference, not of several.")
+        size = options.working_size or self.working_size
+        return next((self.reference(Path(name), size) for name in options.references), None)
+
+    def reference(self, path: Path, working_size: int | None = None) -> Reference:
+        """A picture in colour, ready to lend its colours to others.
+
+        Args:
+            path: the picture.
+            working_size: as of ``Options``.
+
+        Raises:
+            UnreadableImage: it cannot be read.
+            UsageError: it has no colours.
+        """
+        return self._references.get(path, working_size or self.working_size)
+
+    def _hints(self, pages: Sequence[Page], options: Options) -> tuple[Float, Float] | tuple[()]:
         if not options.hints:
             return ()
         if not self.guided:
@@ -340,23 +358,10 @@ class Colorizer:
         pixels = opaque.pixels
         size = pixels.shape[:2]
         view = working_shape(size, options.working_size or self.working_size)
-        _, page = _look(shrink(pixels, *view), size, "The picture", options)
+        _, page = look(shrink(pixels, *view), size, "The picture", options)
         (chroma,) = self._run([page], options)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="tintype-join") as pool:
             return opaque.with_alpha(join(pixels, chroma, pool))
-
-
-def _look(rgb: Float, size: tuple[int, int], name: str, options: Options) -> tuple[Tone, _Page]:
-    """Take a reduced picture (height, width, 3) in [0, 1] as the network's view of a page.
-
-    Raises:
-        AlreadyColour: it is in colour, and recolouring was not asked for.
-    """
-    tone = classify_tone(rgb)
-    if tone == "colour" and not options.force:
-        raise AlreadyColour(f"{name} is already in colour; --force (force=True) recolours it.")
-    L = color.rgb_to_lab(rgb.astype(np.float64))[..., 0].astype(np.float32)
-    return tone, _Page(size, np.clip(L, 0, 100)[None, None])
 
 
 def _raise_cause(failure: Exception, name: str) -> None:

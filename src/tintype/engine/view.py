@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tintype import color
-from tintype.errors import UsageError
-from tintype.options import Hint
+from tintype.errors import AlreadyColour, UsageError
+from tintype.images import classify_tone
+from tintype.images.tone import Tone
+from tintype.options import Hint, Options
 from tintype.runtime import GRAIN, Float
 
 _LONGEST = 4
@@ -34,6 +37,32 @@ def working_shape(size: tuple[int, int], working_size: int) -> tuple[int, int]:
     scale = working_size / math.sqrt(height * width)
     scale = min(scale, _LONGEST * working_size / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page as the network is to see it.
+
+    Attributes:
+        size: (height, width) of the full page in pixels.
+        L: (1, 1, height, width) of the view.
+    """
+
+    size: tuple[int, int]
+    L: Float
+
+
+def look(rgb: Float, size: tuple[int, int], name: str, options: Options) -> tuple[Tone, Page]:
+    """Take a reduced picture (height, width, 3) in [0, 1] as the network's view of a page.
+
+    Raises:
+        AlreadyColour: it is in colour, and recolouring was not asked for.
+    """
+    tone = classify_tone(rgb)
+    if tone == "colour" and not options.force:
+        raise AlreadyColour(f"{name} is already in colour; --force (force=True) recolours it.")
+    L = color.rgb_to_lab(rgb.astype(np.float64))[..., 0].astype(np.float32)
+    return tone, Page(size, np.clip(L, 0, 100)[None, None])
 
 
 def pad(planes: NDArray[np.float32]) -> Float:

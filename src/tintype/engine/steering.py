@@ -1,0 +1,77 @@
+"""How a reference picture steers the colours of another: read once, then asked for each page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tintype import color
+from tintype.engine.view import working_shape
+from tintype.errors import UsageError
+from tintype.images import classify_tone, read_image
+from tintype.reference import Reference, on_cells, on_grid
+from tintype.runtime import Float, Prediction
+from tintype.temporal import STRIDE
+
+Predict = Callable[[Float], Prediction]
+
+_KEPT = 8
+
+
+class References:
+    """The reference pictures that a model has seen lately.
+
+    Args:
+        predict: the network: L (1, 1, H, W) to its prediction.
+    """
+
+    def __init__(self, predict: Predict) -> None:
+        self._predict = predict
+        self._seen: dict[tuple[str, int, int], Reference] = {}
+
+    def get(self, path: Path, working_size: int) -> Reference:
+        """A reference picture as the network sees it.
+
+        Args:
+            path: a picture in colour.
+            working_size: as of ``view.working_shape``.
+
+        Raises:
+            UnreadableImage: it cannot be read.
+            UsageError: it has no colours.
+        """
+        changed = path.stat().st_mtime_ns if path.is_file() else 0
+        key = (str(path), changed, working_size)
+        if key not in self._seen:
+            while len(self._seen) >= _KEPT:
+                del self._seen[next(iter(self._seen))]
+            self._seen[key] = self._read(path, working_size)
+        return self._seen[key]
+
+    def _read(self, path: Path, working_size: int) -> Reference:
+        picture = read_image(path)
+        rgb = picture.small(*working_shape(picture.size, working_size))
+        if classify_tone(rgb) == "grey":
+            raise UsageError(f"The reference {path} has no colours to lend.")
+        lab = color.rgb_to_lab(rgb.astype(np.float64)).astype(np.float32)
+        L, ab = lab[..., 0].clip(0, 100), lab[..., 1:].transpose(2, 0, 1)
+        guess, _ = guess_on_cells(self._predict(L[None, None]), L.shape)
+        return Reference(L, guess, on_cells(ab))
+
+
+def guess_on_cells(answer: Prediction, view: tuple[int, int]) -> tuple[Float, Float | None]:
+    """The first prediction of an answer on the cells of ``temporal.STRIDE``.
+
+    Args:
+        answer: of one picture.
+        view: (height, width) of its L.
+
+    Returns:
+        ab (2, gh, gw), and the confidence (gh, gw) where there is one.
+    """
+    size = -(-view[0] // STRIDE), -(-view[1] // STRIDE)
+    ab = on_grid(answer.ab[0], answer.stride, size)
+    sure = answer.confidence
+    return ab, None if sure is None else on_grid(sure[0], answer.stride, size)[0]
