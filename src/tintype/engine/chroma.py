@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +32,15 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x < 1, near, np.where(x < 2, far, 0.0))
 
 
+@lru_cache(maxsize=64)
 def _weights(
-    target: NDArray[np.int64], size: int, cells: int, covered: float
+    start: int, stop: int, size: int, cells: int, covered: float
 ) -> tuple[int, int, Float]:
-    """Which cells the target positions draw on (first, last) and the weights (cells, targets)."""
+    """Which cells the target positions draw on (first, last) and the weights (cells, targets).
+
+    Kept, since the frames of a film all ask for the same.
+    """
+    target = np.arange(start, stop)
     ratio = covered / size
     stretch = max(1.0, ratio)  # a picture smaller than its prediction needs averaging
     centre = (target + 0.5) * ratio - 0.5
@@ -86,14 +92,13 @@ class Chroma:
         self._blocks = [self._block(x, min(x + step, size[1])) for x in range(0, size[1], step)]
 
     def _block(self, start: int, stop: int) -> _Block:
-        target = np.arange(start, stop)
-        cells = self._ab.shape[2]
-        return _Block(start, stop, *_weights(target, self.size[1], cells, self._covered[1]))
+        weights = _weights(start, stop, self.size[1], self._ab.shape[2], self._covered[1])
+        return _Block(start, stop, *weights)
 
     def rows(self, start: int, stop: int) -> Float:
         """ab at full width for the picture's rows start to stop: (2, stop - start, width)."""
-        target = np.arange(start, stop)
-        first, last, down = _weights(target, self.size[0], self._ab.shape[1], self._covered[0])
+        cells, covered = self._ab.shape[1], self._covered[0]
+        first, last, down = _weights(start, stop, self.size[0], cells, covered)
         lines = np.matmul(down.T, self._ab[:, first:last]).reshape(-1, self._ab.shape[2])
         out = np.empty((len(lines), self.size[1]), np.float32)
         for block in self._blocks:
