@@ -99,6 +99,8 @@ class Steadier:
         self.steady = steady
         self._most = min(LONGEST, steady / (1 - steady)) if steady < 1 else LONGEST
         self.scene: Scene | None = None
+        self.number = 0
+        """Of the scene, counted from 0."""
         self._before: Scene | None = None  # the scene before a cut, which may be but a flash
         self._since_cut = 0
         self._L: Float | None = None
@@ -118,15 +120,22 @@ class Steadier:
             earlier = match_scene(self._before, L)
             if earlier.same_scene:  # that was no cut but a flash or a damaged frame
                 match, self._before = earlier, None
+                self.number -= 1
         if not match.same_scene:
             if self._before is None:
                 self._before, self._since_cut = self.scene, 0
+                self.number += 1
             self.scene = None
             return True
         self._match = match
         changed = float(np.mean(1 - match.trust * np.minimum(match.weight, 1)))
         gap = min(_REST_GAP, int(_REST_SHARE / max(changed, 1e-4)))
         return self.scene is None or self.scene.rested >= gap
+
+    @property
+    def lost(self) -> bool:
+        """Whether the frame that was looked at cannot do without a prediction."""
+        return self._match is None
 
     def settle(self, predicted: Float | None, confidence: Float | None = None) -> Float:
         """The frame's steady colours.
@@ -171,7 +180,10 @@ class Steadier:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything remembered, as arrays that a file can hold; :meth:`restore` takes it back."""
-        arrays: dict[str, NDArray[np.generic]] = {"since_cut": np.asarray(self._since_cut)}
+        arrays: dict[str, NDArray[np.generic]] = {
+            "since_cut": np.asarray(self._since_cut),
+            "number": np.asarray(self.number),
+        }
         for name, scene in (("scene", self.scene), ("before", self._before)):
             if scene is not None:
                 numbers = np.array([scene.noise, scene.rested])
@@ -181,7 +193,7 @@ class Steadier:
 
     def restore(self, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Go on from a :meth:`state`."""
-        self._since_cut = int(arrays["since_cut"])
+        self._since_cut, self.number = int(arrays["since_cut"]), int(arrays["number"])
         self.scene, self._before = (_scene_of(arrays, name) for name in ("scene", "before"))
 
 

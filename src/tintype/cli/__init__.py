@@ -24,6 +24,7 @@ TERMINATED = 143
 # The short helps stand here so that `tintype --help` imports none of the commands.
 COMMANDS = {
     "colorize": "Give black-and-white pictures and films their colour.",
+    "live": "Show a camera or a film in colour while it plays.",
     "compare": "Draw a contact sheet: grey, one result per model, the original.",
     "evaluate": "Measure models on a set of colour photographs.",
     "bench": "Measure speed and memory on this machine.",

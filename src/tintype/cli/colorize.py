@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING
 import click
 
 from tintype.cli.face import face_of, stoppable, verbose_option
-from tintype.cli.film import (
-    FilmWork,
+from tintype.cli.film import colorize_films
+from tintype.cli.film_options import (
     chosen_film_options,
-    colorize_films,
+    chosen_film_work,
     film_options,
     refuse_film_options,
 )
 from tintype.cli.options import chosen_options, engine_options
+from tintype.cli.streams import colorize_streams, is_streamed, standard_input
 from tintype.cli.tally import Tally, print_line
 from tintype.errors import UsageError
 from tintype.video.names import is_film
+from tintype.video.sniffing import holds_film
 
 if TYPE_CHECKING:
     from tintype.batch.plan import Plan, Task
     from tintype.options import Options
+    from tintype.video.sniffing import Peeked
 
 
 @click.command(short_help="Give black-and-white pictures and films their colour.")
@@ -34,8 +37,8 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     metavar="FILE|FOLDER",
-    help="A file for a single picture (- for standard output), a folder for several. "
-    "Without it each result lies beside its picture.",
+    help="A file for a single picture or film (- for standard output), a folder for several. "
+    "Without it each result lies beside its original.",
 )
 @click.option(
     "--suffix",
@@ -74,19 +77,23 @@ def colorize(
 ) -> int:
     """Give black-and-white pictures and films their colour.
 
-    INPUT is a picture, a film, a folder (searched with everything below it), a pattern such as
-    "scans/*.tif", or - for standard input. The result of NAME.EXT lies beside it as
-    NAME-color.EXT. What is done already is not done again, so a run that was interrupted goes on
-    where it was.
+    INPUT is a picture, a film, a folder (searched for pictures with everything below it), a
+    pattern such as "scans/*.tif", numbered pictures that are a film (scan_%04d.png), the address
+    of a stream, or - for standard input. The result of NAME.EXT lies beside it as NAME-color.EXT.
+    What is done already is not done again, so a run that was interrupted goes on where it was.
     """
     options = chosen_options(ctx)
-    if any(is_film(name) for name in inputs):
-        if not all(is_film(name) for name in inputs):
+    pipe = standard_input(inputs)
+    if any(is_film(name) for name in inputs) or (pipe is not None and holds_film(pipe.head)):
+        if pipe is None and not all(is_film(name) for name in inputs):
             raise UsageError("Films and pictures are coloured in runs of their own.")
-        work = FilmWork(inputs, output, suffix, overwrite, device)
-        return colorize_films(work, options, chosen_film_options(ctx), face_of(ctx))
+        work = chosen_film_work(ctx, inputs, output, suffix, overwrite, device)
+        how = chosen_film_options(ctx)
+        if is_streamed(work):
+            return colorize_streams(work, options, how, face_of(ctx), pipe)
+        return colorize_films(work, options, how, face_of(ctx))
     refuse_film_options(ctx)
-    plan = _plan(inputs, output, suffix, overwrite)
+    plan = _plan(inputs, output, suffix, overwrite, pipe)
     piped = bool(plan.tasks) and plan.tasks[0].target is None
     if piped and sys.stdout is None:
         raise UsageError("Standard output is closed; give the result a file with -o.")
@@ -115,18 +122,18 @@ class _Means:
     overwrite: bool
 
 
-def _plan(inputs: Sequence[str], output: str | None, suffix: str | None, overwrite: bool) -> Plan:
-    from tintype.batch.plan import PIPE, make_plan, plan_for_pipe
+def _plan(
+    inputs: Sequence[str],
+    output: str | None,
+    suffix: str | None,
+    overwrite: bool,
+    pipe: Peeked | None,
+) -> Plan:
+    from tintype.batch.plan import make_plan, plan_for_pipe
 
-    if PIPE not in inputs:
+    if pipe is None:
         return make_plan(inputs, output, suffix=suffix, overwrite=overwrite)
-    if len(inputs) > 1:
-        raise UsageError("Standard input (-) cannot be mixed with other inputs.")
-    if sys.stdin is None:
-        raise UsageError("A picture is expected on standard input, but that is closed.")
-    if sys.stdin.isatty():
-        raise UsageError("A picture is expected on standard input, but that is a terminal.")
-    return plan_for_pipe(sys.stdin.buffer.read(), output)
+    return plan_for_pipe(pipe.read(), output)
 
 
 def _work(tasks: Sequence[Task], tally: Tally, options: Options, means: _Means) -> int:

@@ -125,11 +125,12 @@ def terminable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def stoppable(leave: Callable[[], None]) -> Iterator[Stop]:
-    """Let Ctrl-C and SIGTERM finish the pictures in work, and a second one leave at once.
+def stoppable(leave: Callable[[], None], what: str = "the pictures in work") -> Iterator[Stop]:
+    """Let Ctrl-C and SIGTERM finish what is in work, and a second one leave at once.
 
     Args:
         leave: what to tidy before leaving at once.
+        what: what is finished, for the message.
     """
     stop = Stop()
 
@@ -141,7 +142,8 @@ def stoppable(leave: Callable[[], None]) -> Iterator[Stop]:
         stop.event.set()
         # Not print: the signal may have come in the middle of one.
         with contextlib.suppress(OSError):
-            os.write(2, b"\ntintype: finishing the pictures in work; once more leaves at once.\n")
+            message = f"\ntintype: finishing {what}; once more leaves at once.\n"
+            os.write(2, message.encode())
 
     with _handling([signal.SIGINT, *_ENDING], end):
         yield stop

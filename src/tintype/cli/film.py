@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-import click
+from typing import TYPE_CHECKING
 
 from tintype.cli.face import Face, terminable
+from tintype.cli.film_options import FilmWork
 from tintype.cli.tally import print_line
 from tintype.errors import TintypeError, UsageError
 
@@ -21,83 +20,7 @@ if TYPE_CHECKING:
     from tintype.options import Options
     from tintype.video.film import FilmOptions, FilmProgress
 
-Command = TypeVar("Command", bound=Callable[..., object])
-
-
-_CHOSEN = "tintype.cli.film"
-
-
-@dataclass(frozen=True)
-class FilmWork:
-    """Which films become which files.
-
-    Attributes:
-        inputs: paths.
-        output: a file for one film, else a folder.
-        suffix: added to the names.
-        overwrite: whether results that exist are made again.
-        device: where the network runs.
-    """
-
-    inputs: Sequence[str]
-    output: str | None
-    suffix: str | None
-    overwrite: bool
-    device: str
-
-
-def film_options(command: Command) -> Command:
-    """Add the options that hold for films only."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-def _keep(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
-    if value is not None and value is not False and parameter.name is not None:
-        ctx.meta.setdefault(_CHOSEN, {})[parameter.name] = value
-
-
-def _option(*names: str, **settings: object) -> Callable[[Command], Command]:
-    return click.option(*names, expose_value=False, callback=_keep, **settings)  # type: ignore[arg-type]
-
-
-_OPTIONS = (
-    _option(
-        "--steady",
-        type=click.FloatRange(0, 1),
-        metavar="0-1",
-        help="Films: how steady the colours are; 0 colours each frame by itself. [default: 0.85]",
-    ),
-    _option("--codec", metavar="NAME", help="Films: h264, h265, av1, vp9, prores, ffv1, mpeg2."),
-    _option("--crf", type=int, metavar="N", help="Films: quality of the codec, lower is better."),
-    _option("--preset", metavar="NAME", help="Films: speed of the codec, by its own names."),
-    _option(
-        "--drop-unsupported",
-        is_flag=True,
-        help="Films: leave out sound, subtitles and the like that the output cannot hold.",
-    ),
-)
-
-
-def chosen_film_options(ctx: click.Context) -> FilmOptions:
-    """The options for films that were given, over the defaults."""
-    from tintype.video.encoding import Encoding
-    from tintype.video.film import FilmOptions
-
-    chosen = dict(ctx.meta.get(_CHOSEN, {}))
-    encoding = {name: chosen.pop(name) for name in ("codec", "crf", "preset") if name in chosen}
-    return FilmOptions(encoding=Encoding(**encoding), **chosen)
-
-
-def refuse_film_options(ctx: click.Context) -> None:
-    """For pictures.
-
-    Raises:
-        UsageError: an option was given that only films have.
-    """
-    for name in ctx.meta.get(_CHOSEN, {}):
-        raise UsageError(f"--{name.replace('_', '-')} is for films, and no film was given.")
+States = Generator["FilmProgress", None, None]
 
 
 def colorize_films(work: FilmWork, options: Options, how: FilmOptions, face: Face) -> int:
@@ -115,27 +38,22 @@ def colorize_films(work: FilmWork, options: Options, how: FilmOptions, face: Fac
     Raises:
         UsageError: one output file for several films.
     """
-    from tintype.engine import Colorizer
-    from tintype.runtime import available_cores
-    from tintype.video.names import target_of
-
-    targets = [target_of(Path(name), work.output, work.suffix) for name in work.inputs]
+    targets = [_target(name, work) for name in work.inputs]
     if len(set(targets)) < len(targets):
         raise UsageError(f"Several films would be written to {targets[0]}; give -o a folder.")
-    colorizer = None
+    if work.hls_keep:
+        raise UsageError("--hls-keep is for pieces: add --hls.")
+    maker = _Maker(work, options, how)
     failed = 0
     for name, target in zip(work.inputs, targets, strict=True):
-        if target.exists() and not work.overwrite:
+        if _is_there(target) and not work.overwrite:
             face.say(f"{target} exists; --overwrite makes it again.")
             continue
         try:
             _refuse_itself(Path(name), target)
             target.parent.mkdir(parents=True, exist_ok=True)
-            # Half of the cores for the network: decoder and encoder need the others.
-            threads = max(1, available_cores() // 2)
-            colorizer = colorizer or Colorizer.load(options.model, work.device, threads)
             with terminable():
-                _one(colorizer, name, target, options, how, face)
+                show_all(maker.states(name, target), name, face)
             print_line(str(target))
         except (TintypeError, OSError) as error:
             failed += 1
@@ -144,22 +62,72 @@ def colorize_films(work: FilmWork, options: Options, how: FilmOptions, face: Fac
     return int(failed > 0)
 
 
+def _target(name: str, work: FilmWork) -> Path:
+    from tintype.video.names import preview_of, target_of
+
+    suffix = "-grey" if work.store_grey and not work.output else None
+    if work.preview is not None:
+        return preview_of(Path(name), work.output)
+    return target_of(Path(name), work.output, suffix if work.suffix is None else work.suffix)
+
+
+def _is_there(target: Path) -> bool:
+    """Whether a film is finished; pictures of unfinished work are not in the way."""
+    from tintype.video.names import is_sequence
+    from tintype.video.segments import parts_of
+    from tintype.video.sequences import numbers_of
+
+    if not is_sequence(str(target)):
+        return target.exists()
+    going_on = parts_of(target).is_dir()
+    return target.parent.is_dir() and not going_on and bool(numbers_of(target))
+
+
 def _refuse_itself(source: Path, target: Path) -> None:
-    if target.exists() and source.exists() and target.samefile(source):
+    same = target.exists() and source.exists() and target.samefile(source)
+    if same or target.absolute() == source.absolute():
         raise UsageError(f"{target} would replace its own original.")
 
 
-def _one(
-    colorizer: Colorizer, source: str, target: Path, options: Options, how: FilmOptions, face: Face
-) -> None:
-    from tintype.video.film import colorize_film
+@dataclass
+class _Maker:
+    """Makes films one after another with one model, which is loaded when it is needed."""
 
-    states = colorize_film(colorizer, source, target, options, how)
+    work: FilmWork
+    options: Options
+    how: FilmOptions
+    _colorizer: Colorizer | None = None
+
+    def states(self, name: str, target: Path) -> States:
+        """Make a film; yields how far it is."""
+        from tintype.video.film import colorize_film
+        from tintype.video.preview import Sample, write_preview
+        from tintype.video.storing import store_grey
+
+        if self.work.store_grey:
+            return store_grey(name, target, self.how)
+        self._colorizer = self._colorizer or load(self.options, self.work.device)
+        if self.work.preview is not None:
+            sample = Sample.parse(self.work.preview)
+            return write_preview(self._colorizer, name, target, sample, self.options, self.how)
+        return colorize_film(self._colorizer, name, target, self.options, self.how)
+
+
+def load(options: Options, device: str) -> Colorizer:
+    """The model, on half of the cores: decoder and encoder need the others."""
+    from tintype.engine import Colorizer
+    from tintype.runtime import available_cores
+
+    return Colorizer.load(options.model, device, max(1, available_cores() // 2))
+
+
+def show_all(states: States, name: str, face: Face) -> None:
+    """Do the work to its end, with a bar; say what is to be known of it."""
     with contextlib.closing(states), _bar() as show:
         for state in states:
             show(state)
-        for note in state.notes:
-            face.say(f"{source}: {note}")
+            for note in state.notes:
+                face.say(f"{name}: {note}")
 
 
 @contextlib.contextmanager

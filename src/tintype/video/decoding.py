@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,9 +11,11 @@ import av
 from av.container import InputContainer
 
 from tintype.errors import UnreadableFilm
+from tintype.video.names import is_sequence
 from tintype.video.probe import Film, opened, picture_of
 
-_HOPELESS = 500  # damaged packets in a row
+HOPELESS = 500
+"""So many damaged packets in a row are the end of a film."""
 
 
 @dataclass
@@ -29,7 +31,7 @@ def frames_of(
     damage: Damage,
     start: int | None = None,
     options: dict[str, str] | None = None,
-) -> Iterator[av.VideoFrame]:
+) -> Generator[av.VideoFrame, None, None]:
     """Decode a film's picture.
 
     Args:
@@ -50,7 +52,7 @@ def frames_of(
         with opened(source, options) as container:
             stream = picture_of(container, str(source))
             container.seek(start, stream=stream)
-            frames = _in_order(_decoded(container, stream, damage), film)
+            frames = in_order(_decoded(container, stream, damage), film)
             first = next(frames, None)
             if first is not None and first.pts is not None and first.pts <= start:
                 if first.pts == start:
@@ -59,7 +61,7 @@ def frames_of(
                 return
     with opened(source, options) as container:  # from the beginning, as seeking missed
         stream = picture_of(container, str(source))
-        frames = _in_order(_decoded(container, stream, damage), film)
+        frames = in_order(_decoded(container, stream, damage), film)
         yield from frames if start is None else _from(frames, start)
 
 
@@ -77,7 +79,7 @@ def _decoded(
         except av.FFmpegError as error:
             damage.packets += 1
             in_a_row += 1
-            if in_a_row > _HOPELESS:
+            if in_a_row > HOPELESS:
                 raise UnreadableFilm(
                     f"{container.name} is damaged: {in_a_row} packets in a row cannot be decoded."
                 ) from error
@@ -102,7 +104,7 @@ def _packets(
         yield packet
 
 
-def _in_order(frames: Iterator[av.VideoFrame], film: Film) -> Iterator[av.VideoFrame]:
+def in_order(frames: Iterator[av.VideoFrame], film: Film) -> Iterator[av.VideoFrame]:
     """Give frames without a time one, keep times rising, and bring all to one size and format."""
     last: int | None = None
     step = max(1, round(1 / (film.rate * film.time_base)))
@@ -121,19 +123,39 @@ def _in_order(frames: Iterator[av.VideoFrame], film: Film) -> Iterator[av.VideoF
         yield frame
 
 
-def has_steady_rate(source: str | Path) -> bool:
-    """Whether all frames last equally long, to the precision of the timestamps.
+@dataclass(frozen=True)
+class Timing:
+    """When the frames of a film are shown.
 
-    Reads the whole file's packets without decoding them.
+    Attributes:
+        steady: whether all last equally long, to the precision of the timestamps.
+        hundredths: whether each is shown at a whole number of hundredths of a second.
+        last_s: how long the last is shown, in seconds.
+    """
+
+    steady: bool
+    hundredths: bool
+    last_s: Fraction
+
+
+def timing_of(film: Film) -> Timing:
+    """Read the timestamps of a whole film; decodes nothing.
 
     Raises:
         UnreadableFilm: it cannot be opened.
     """
-    with opened(source) as container:
-        stream = picture_of(container, str(source))
-        times = sorted(p.pts for p in container.demux(stream) if p.size and p.pts is not None)
-        rate, base = stream.average_rate, stream.time_base
-    if len(times) < 2 or not rate or not base:
-        return True
+    if is_sequence(film.source):
+        return Timing(steady=True, hundredths=False, last_s=1 / film.rate)
+    with opened(film.source) as container:
+        stream = picture_of(container, film.source)
+        known = [(p.pts, p.duration) for p in container.demux(stream) if p.size]
+    shown = sorted((pts, length or 0) for pts, length in known if pts is not None)
+    if len(shown) < 2:
+        return Timing(steady=True, hundredths=True, last_s=1 / film.rate)
+    times = [pts for pts, _ in shown]
     step = Fraction(times[-1] - times[0], len(times) - 1)
-    return all(abs(t - times[0] - i * step) <= 1 for i, t in enumerate(times))
+    return Timing(
+        steady=all(abs(t - times[0] - i * step) <= 1 for i, t in enumerate(times)),
+        hundredths=all(((t - times[0]) * film.time_base * 100).denominator == 1 for t in times),
+        last_s=shown[-1][1] * film.time_base or 1 / film.rate,
+    )

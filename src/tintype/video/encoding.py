@@ -19,6 +19,7 @@ from av.codec.context import Flags
 from av.video.reformatter import ColorRange
 
 from tintype.errors import UnwritableFilm, UsageError
+from tintype.video.planes import is_rgb
 from tintype.video.probe import Film, space_of
 
 CODECS = {
@@ -32,10 +33,14 @@ CODECS = {
     ".mpeg": ("mpeg2video",),
     ".ts": ("libx264", "libx265", "mpeg2video"),
     ".gif": ("gif",),
+    ".m3u8": ("libx264",),
 }
 """Suffix of the output to the encoders that it takes, the usual one first."""
 
-FORMATS = {".m4v": "mp4", ".mkv": "matroska", ".mpg": "mpeg", ".mpeg": "mpeg", ".ts": "mpegts"}
+FORMATS = {
+    **{".m4v": "mp4", ".mkv": "matroska", ".mpg": "mpeg", ".mpeg": "mpeg"},
+    **{".ts": "mpegts", ".m3u8": "hls"},
+}
 """FFmpeg's names of containers that are not called as their suffix."""
 
 SHORT_NAMES = {
@@ -52,6 +57,7 @@ SHORT_NAMES = {
 
 _CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 26, "libvpx-vp9": 24}
 _PRESET = {"libx264": "veryfast", "libx265": "veryfast", "libsvtav1": "8"}
+_EVEN_SIDES = ("libx264", "libx265")  # they take odd sides with full chroma only
 _DELAY_S = 100
 _STEADY_RATE = (".avi", ".mpg", ".mpeg", ".gif")
 """Containers that know no timestamps of single frames."""
@@ -103,13 +109,35 @@ def holds_any_rate(target: Path) -> bool:
     return target.suffix.lower() not in _STEADY_RATE
 
 
-def output_format(encoder: str, wanted: str) -> str:
+def encoded_format(encoder: str, film: Film) -> str:
+    """The pixel format that an encoder stores a film in.
+
+    What comes in RGB has no chroma planes of its own to keep: lossy encoders store it in 4:2:0,
+    which every player shows.
+
+    Raises:
+        UnwritableFilm: the encoder takes none that could hold the film.
+    """
+    wanted = film.signal.format
+    if is_rgb(film.pixel_format) and encoder != "ffv1":
+        wanted = wanted.replace("444", "420")
+    return output_format(encoder, wanted, film.size)
+
+
+def output_format(encoder: str, wanted: str, size: tuple[int, int] = (0, 0)) -> str:
     """The pixel format to encode in: the film's own, or the nearest that the encoder takes.
+
+    Args:
+        encoder: by FFmpeg's name.
+        wanted: the film's own format.
+        size: (height, width) of the film.
 
     Raises:
         UnwritableFilm: the encoder takes none that could hold the film.
     """
     offered = [f.name for f in av.Codec(encoder, "w").video_formats or ()]
+    if encoder in _EVEN_SIDES and (size[1] % 2 or (size[0] % 2 and "420" in wanted)):
+        wanted = wanted.replace("420", "444").replace("422", "444")
     if not offered or wanted in offered:
         return wanted
     base = wanted.split("p", 1)[0].replace("yuva", "yuv")
@@ -186,25 +214,7 @@ class SegmentEncoder:
             self._container = av.open(str(path), "w", format=segment_format(encoder))
             stream = self._container.add_stream(encoder, rate=film.rate, options=options)
             self._stream = cast(av.VideoStream, stream)
-            self._configure(film, encoder, threads)
-
-    def _configure(self, film: Film, encoder: str, threads: int) -> None:
-        stream, context = self._stream, self._stream.codec_context
-        stream.height, stream.width = film.size
-        stream.pix_fmt = output_format(encoder, film.signal.format)
-        context.time_base = 1 / film.rate if encoder == "mpeg2video" else film.time_base
-        stream.time_base = context.time_base
-        context.sample_aspect_ratio = film.aspect
-        context.color_range = ColorRange.JPEG if film.signal.full_range else ColorRange.MPEG
-        context.colorspace = space_of(film.signal.matrix)
-        context.thread_count = threads
-        if film.field_order != "progressive":
-            context.field_order = 2 if film.field_order == "top field first" else 3
-            context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-        if encoder == "mpeg2video":
-            context.bit_rate = 0
-            context.flags |= Flags.qscale
-            context.global_quality = 2 * 118  # FF_QP2LAMBDA; 2 is the finest usual step
+            configure(self._stream, film, encoder, threads)
 
     def write(self, frame: av.VideoFrame) -> None:
         """Encode a frame.
@@ -226,6 +236,36 @@ class SegmentEncoder:
         with translated(self.path):
             self._container.mux(self._stream.encode(None))
             self._container.close()
+
+
+def configure(stream: av.VideoStream, film: Film, encoder: str, threads: int = 0) -> None:
+    """Tell an output's stream, just added, what a film looks like.
+
+    Args:
+        stream: of the coloured picture.
+        film: what is encoded.
+        encoder: the stream's, by FFmpeg's name.
+        threads: of the encoder; 0 leaves it to the encoder.
+
+    Raises:
+        UnwritableFilm: the encoder takes no format that could hold the film.
+    """
+    context = stream.codec_context
+    stream.height, stream.width = film.size
+    stream.pix_fmt = encoded_format(encoder, film)
+    context.time_base = 1 / film.rate if encoder == "mpeg2video" else film.time_base
+    stream.time_base = context.time_base
+    context.sample_aspect_ratio = film.aspect
+    context.color_range = ColorRange.JPEG if film.signal.full_range else ColorRange.MPEG
+    context.colorspace = space_of(film.signal.matrix)
+    context.thread_count = threads
+    if film.field_order != "progressive":
+        context.field_order = 2 if film.field_order == "top field first" else 3
+        context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+    if encoder == "mpeg2video":
+        context.bit_rate = 0
+        context.flags |= Flags.qscale
+        context.global_quality = 2 * 118  # FF_QP2LAMBDA; 2 is the finest usual step
 
 
 def _x264_params(film: Film) -> Iterator[str]:
@@ -253,6 +293,8 @@ class translated:  # noqa: N801
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if isinstance(error, BrokenPipeError):
+            return  # nobody reads any more, which every command ends with in silence
         if isinstance(error, av.FFmpegError | OSError | ValueError):
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise UnwritableFilm(f"The disk is full; {self.path} is not finished.") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
@@ -25,6 +25,10 @@ from tintype.video.probe import Film, OtherStream, opened, space_of
 _OWN_METADATA = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 _COPIED_TAGS = ("title", "handler_name", "name", "filename", "mimetype")
 _FRAGILE_DATA = "data"
+_TRANSPORTED = frozenset(
+    ("aac", "aac_latm", "mp1", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus", "s302m")
+) | {"dvb_subtitle", "dvb_teletext"}
+"""What an MPEG transport stream holds beside the picture; FFmpeg writes the rest unnamed."""
 
 Timed = tuple[Fraction, "av.Packet[Stream]"]
 """A packet and when it is decoded, in seconds."""
@@ -40,17 +44,19 @@ def unsupported_streams(film: Film, target: Path) -> list[OtherStream]:
     with opened(film.source) as source:
         for other in film.others:
             trial = av.open(io.BytesIO(), "w", format=container_format(target))
-            if not _add(trial, source.streams[other.index], target):
+            if not add_copy(trial, source.streams[other.index], target):
                 losses.append(other)
     return losses
 
 
-def _add(output: OutputContainer, stream: Stream, target: Path) -> Stream | None:
+def add_copy(output: OutputContainer, stream: Stream, target: Path) -> Stream | None:
     """Add a stream like that of the source; None when the container cannot hold it."""
     suffix = target.suffix.lower()
     if suffix in (".gif", ".mpg", ".mpeg") and stream.type != "audio":
         return None
     if stream.type == _FRAGILE_DATA or (stream.type == "attachment" and suffix != ".mkv"):
+        return None
+    if suffix in (".ts", ".m3u8") and stream.codec_context.codec.canonical_name not in _TRANSPORTED:
         return None
     try:
         copy = output.add_stream_from_template(stream, opaque=True)
@@ -68,7 +74,7 @@ def join_film(
     segments: list[Path],
     target: Path,
     part: Path,
-    left_out: list[OtherStream],
+    left_out: Sequence[OtherStream],
     mark: str | None,
 ) -> None:
     """Write the output, whole or not at all.
@@ -79,7 +85,7 @@ def join_film(
         target: the output; replaced when it exists.
         part: where it is until it is whole; on the same disk.
         left_out: streams that are not copied.
-        mark: what the comment says about the colours; None leaves the comment as it was.
+        mark: who made the colours, for the comment; None leaves the comment as it was.
 
     Raises:
         UnwritableFilm: the disk is full, or the container refuses a stream.
@@ -88,14 +94,14 @@ def join_film(
         # FFmpeg asks for the largest header before it knows the sound: the index goes first.
         options = {"movflags": "+faststart"} if target.suffix.lower() in (".mp4", ".m4v") else {}
         with av.open(str(part), "w", format=container_format(target), options=options) as output:
-            _copy_description(source, output, mark)
+            copy_description(source, output, mark)
             picture = _add_picture(output, segments[0], film)
             skipped = {other.index for other in left_out}
             copies = {
                 stream.index: copy
                 for stream in source.streams
                 if stream.index in {o.index for o in film.others} - skipped
-                and (copy := _add(output, stream, target)) is not None
+                and (copy := add_copy(output, stream, target)) is not None
             }
             streams = [_picture_packets(segments, picture, film)]
             if copies:
@@ -105,11 +111,24 @@ def join_film(
         part.replace(target)
 
 
-def _copy_description(source: InputContainer, output: OutputContainer, mark: str | None) -> None:
+def comment_of(mark: str) -> str:
+    """What a film's comment says of its colours."""
+    return f"Colours by {mark}: guesses, not a record."
+
+
+def copy_description(source: InputContainer, output: OutputContainer, mark: str | None) -> None:
+    """Copy metadata and chapters.
+
+    Args:
+        source: open.
+        output: not yet begun.
+        mark: who made the colours, for the comment; None leaves the comment as it was.
+    """
     kept = {k: v for k, v in source.metadata.items() if k not in _OWN_METADATA}
     if mark is not None:
         name = next((name for name in kept if name.lower() == "comment"), "comment")
-        kept[name] = f"{kept[name]} | {mark}" if kept.get(name) else mark
+        said = comment_of(mark)
+        kept[name] = f"{kept[name]} | {said}" if kept.get(name) else said
     output.metadata.update(kept)
     chapters = source.chapters()
     if chapters:
@@ -125,6 +144,7 @@ def _add_picture(output: OutputContainer, segment: Path, film: Film) -> Stream:
         context.color_range = ColorRange.JPEG if film.signal.full_range else ColorRange.MPEG
         context.colorspace = space_of(film.signal.matrix)
         context.sample_aspect_ratio = film.aspect
+        context.framerate = film.rate
         if film.rotation:
             picture.set_display_rotation(film.rotation)
     picture.metadata.update(_picture_metadata(film))
@@ -189,7 +209,7 @@ def _copied_packets(source: InputContainer, copies: dict[int, Stream]) -> Iterat
         yield last, packet
 
 
-def refuse_losses(film: Film, target: Path, losses: list[OtherStream]) -> None:
+def refuse_losses(film: Film, target: Path, losses: Sequence[OtherStream]) -> None:
     """Stop before any work when a stream would be lost.
 
     Raises:

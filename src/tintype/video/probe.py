@@ -15,7 +15,9 @@ from av.stream import Disposition
 from av.video.reformatter import ColorRange
 
 from tintype.errors import UnreadableFilm
+from tintype.video.names import is_sequence
 from tintype.video.planes import Matrix, Signal, is_rgb, planar_format
+from tintype.video.sequences import pictures_for_ffmpeg
 
 FieldOrder = Literal["progressive", "top field first", "bottom field first"]
 
@@ -90,16 +92,19 @@ class Film:
     chapters: int
 
     @classmethod
-    def probe(cls, source: str | Path) -> Film:
+    def probe(cls, source: str | Path, rate: Fraction | None = None) -> Film:
         """Look at a film.
 
         Args:
-            source: a file, or an address that FFmpeg can open.
+            source: a file, an address that FFmpeg can open, or numbered pictures
+                (``scan_%04d.png``).
+            rate: frames per second of numbered pictures; None: 24.
 
         Raises:
             UnreadableFilm: it cannot be opened, or holds no moving picture.
         """
-        with opened(source) as container:
+        options = {} if rate is None else {"framerate": str(rate)}
+        with opened(source, options) as container:
             return film_of(container, str(source))
 
 
@@ -110,10 +115,13 @@ def opened(source: str | Path, options: dict[str, str] | None = None) -> Iterato
     Raises:
         UnreadableFilm: it cannot be opened, or, while it is read, turns out to be damaged.
     """
+    name, kind, options = str(source), None, options or {}
+    if is_sequence(name):
+        name, kind, options = pictures_for_ffmpeg(Path(source), options)
     try:
-        container = av.open(str(source), options=options or {}, metadata_errors="replace")
+        container = av.open(name, format=kind, options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise UnreadableFilm(f"{source} cannot be opened as a film: {_reason(error)}.") from error
+        raise UnreadableFilm(f"{source} cannot be opened as a film: {reason_of(error)}.") from error
     with container:
         yield container
 
@@ -138,7 +146,13 @@ def film_of(container: InputContainer, source: str) -> Film:
         UnreadableFilm: no moving picture, or none that can be decoded.
     """
     stream = picture_of(container, source)
-    frame = _first_frame(container, stream, source)
+    return described(container, stream, _first_frame(container, stream, source), source)
+
+
+def described(
+    container: InputContainer, stream: av.VideoStream, frame: av.VideoFrame, source: str
+) -> Film:
+    """What an open film is, by its first frame."""
     context = stream.codec_context
     name = frame.format.name
     depth = frame.format.components[0].bits
@@ -171,7 +185,7 @@ def _first_frame(container: InputContainer, stream: av.VideoStream, source: str)
         for frame in container.decode(stream):
             return frame
     except av.FFmpegError as error:
-        raise UnreadableFilm(f"{source} cannot be decoded: {_reason(error)}.") from error
+        raise UnreadableFilm(f"{source} cannot be decoded: {reason_of(error)}.") from error
     raise UnreadableFilm(f"{source} holds no frame that can be decoded.")
 
 
@@ -218,6 +232,7 @@ def _others(container: InputContainer, picture: av.VideoStream) -> Iterator[Othe
             yield OtherStream(stream.index, stream.type, name, stream.language or "")
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """What FFmpeg or the system said, without an end stop."""
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(said).rstrip(".")

@@ -41,6 +41,11 @@ class Position:
     ended: bool = False
 
 
+def parts_of(target: Path) -> Path:
+    """The folder of unfinished work beside an output."""
+    return target.with_name(f"{target.name}.tintype-parts")
+
+
 class Segments:
     """The folder of finished segments beside an output.
 
@@ -50,7 +55,7 @@ class Segments:
     """
 
     def __init__(self, target: Path, job: dict[str, object]) -> None:
-        self.folder = target.with_name(f"{target.name}.tintype-parts")
+        self.folder = parts_of(target)
         self._job = json.dumps(job, sort_keys=True, default=str)
 
     def open(self) -> Position:
@@ -72,12 +77,16 @@ class Segments:
 
     def _position(self) -> Position:
         position = Position()
-        while not position.ended and self._state(position.segment).is_file():
+        while not position.ended and self.is_whole(position.segment):
             with np.load(self._state(position.segment), allow_pickle=False) as arrays:
                 state = {name: arrays[name] for name in arrays.files}
             frame, pts, ended = (int(state.pop(f"next.{name}")) for name in ("frame", "pts", "end"))
             position = Position(position.segment + 1, frame, pts, state, bool(ended))
         return position
+
+    def is_whole(self, number: int) -> bool:
+        """Whether a segment is finished."""
+        return self._state(number).is_file()
 
     def film(self, number: int) -> Path:
         """The file of a finished segment."""
