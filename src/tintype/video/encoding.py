@@ -174,6 +174,8 @@ def encoder_options(encoder: str, how: Encoding, film: Film) -> dict[str, str]:
         options |= {"qmin": "2", "qmax": "8", "b": "0"}
     if encoder == "libx264":
         options |= {"x264-params": ":".join(params)} if (params := list(_x264_params(film))) else {}
+    if encoder == "libx265":
+        options["x265-params"] = "log-level=error"
     if encoder == "libsvtav1":
         options["svtav1-params"] = "log-level=0"
     return options

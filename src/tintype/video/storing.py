@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 
 from tintype.errors import UsageError
-from tintype.video.encoding import encoder_for
+from tintype.video.encoding import Encoding, encoder_for
 from tintype.video.film import FilmOptions, FilmProgress, make_film, probed
 from tintype.video.names import PLAYLIST, WRITABLE
 from tintype.video.outputs import output_for
@@ -21,6 +21,27 @@ from tintype.video.segments import Position
 _MONOCHROME = ("ffv1",)
 """Encoders that store no chroma at all; the others would save a thousandth, and few players show
 what they write."""
+
+_CRF = {"libx264": 23, "libx265": 25, "libsvtav1": 32, "libvpx-vp9": 31}
+"""Qualities that save bytes against most sources, where none is asked for."""
+
+
+def stored_how(target: Path | None, encoding: Encoding) -> Encoding:
+    """How grey film is encoded: as asked for, and otherwise so that bytes are saved.
+
+    Args:
+        target: the output; None is standard output.
+        encoding: what was asked for.
+
+    Raises:
+        UsageError: the output is a GIF or numbered pictures.
+        UnwritableFilm: the container does not take the codec.
+    """
+    path = target or Path("-.mkv")
+    if path.suffix.lower() not in (*WRITABLE, PLAYLIST) or path.suffix.lower() == ".gif":
+        raise UsageError(f"Film is stored grey in a film file such as .mkv, not in {target}.")
+    usual = _CRF.get(encoder_for(path, encoding))
+    return encoding if encoding.crf is not None else replace(encoding, crf=usual)
 
 
 def stored_as(film: Film, encoder: str) -> Film:
@@ -74,25 +95,14 @@ def store_grey(
     """
     how = how or FilmOptions()
     film = probed(source, how)
-    refuse_other_stores(target)
-    stored = stored_as(film, encoder_for(target, how.encoding))
-    output = output_for(stored, target, how.encoding, None, drop_unsupported=how.drop_unsupported)
+    encoding = stored_how(target, how.encoding)
+    stored = stored_as(film, encoder_for(target, encoding))
+    output = output_for(stored, target, encoding, None, drop_unsupported=how.drop_unsupported)
     for state in make_film(output, grey_painter(film, stored), {"grey": True}):
         if state.stage == "done" and Path(source).is_file():
             sizes = Path(source).stat().st_size, target.stat().st_size
             state = replace(state, notes=(*state.notes, saved(*sizes)))  # noqa: PLW2901
         yield state
-
-
-def refuse_other_stores(target: Path | None) -> None:
-    """Stop where a grey film makes no sense.
-
-    Raises:
-        UsageError: the output is a GIF or numbered pictures.
-    """
-    suffix = ".mkv" if target is None else target.suffix.lower()
-    if suffix not in (*WRITABLE, PLAYLIST) or suffix == ".gif":
-        raise UsageError(f"Film is stored grey in a film file such as .mkv, not in {target}.")
 
 
 def saved(before: int, after: int) -> str:

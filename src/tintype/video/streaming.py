@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tintype.engine import Colorizer, Options
 from tintype.errors import AlreadyColour
-from tintype.video.encoding import encoder_for
+from tintype.video.encoding import Encoding, encoder_for
 from tintype.video.feed import Feed, Readable
 from tintype.video.film import FilmOptions, FilmProgress, painter_of
 from tintype.video.painting import Paint, only_grey
@@ -22,7 +22,7 @@ from tintype.video.probe import Film
 from tintype.video.recording import Recording
 from tintype.video.segments import Position
 from tintype.video.stages import ahead
-from tintype.video.storing import grey_painter, refuse_other_stores, saved, stored_as
+from tintype.video.storing import grey_painter, saved, stored_as, stored_how
 
 _AHEAD = 3  # painted frames that wait for the encoder
 
@@ -77,7 +77,7 @@ def colorize_stream(
         if not options.force:
             paint = _refusing_colour(paint, feed.film)
         mark = colorizer.mark if options.mark else None
-        recording = _recording(feed, feed.film, target, how, stream, mark)
+        recording = _recording(feed, feed.film, target, how.encoding, stream, mark)
         yield from _record(feed, recording, paint)
 
 
@@ -100,11 +100,10 @@ def store_stream(
         UsageError: the output is no film.
     """
     how, stream = how or FilmOptions(), stream or StreamOptions()
-    refuse_other_stores(target)
+    encoding = stored_how(target, how.encoding)
     with Feed(source, stream.silence_s, stream.stop) as feed:
-        encoder = encoder_for(target or Path("-.mkv"), how.encoding)
-        stored = stored_as(feed.film, encoder)
-        recording = _recording(feed, stored, target, how, stream, None)
+        stored = stored_as(feed.film, encoder_for(target or Path("-.mkv"), encoding))
+        recording = _recording(feed, stored, target, encoding, stream, None)
         paint = grey_painter(feed.film, stored)
         yield from _record(feed, recording, paint, tell_saved=True)
 
@@ -117,13 +116,13 @@ def _recording(
     feed: Feed,
     film: Film,
     target: Path | None,
-    how: FilmOptions,
+    encoding: Encoding,
     stream: StreamOptions,
     mark: str | None,
 ) -> Recording:
     prompt = feed.live or target is None
     return Recording(
-        target, film, how.encoding, mark, source=feed.container, prompt=prompt, keep=stream.keep
+        target, film, encoding, mark, source=feed.container, prompt=prompt, keep=stream.keep
     )
 
 
