@@ -23,6 +23,7 @@ import av
 import numpy as np
 
 from tintype.engine import Colorizer, Options
+from tintype.temporal import STEADY
 from tintype.video.decoding import Damage, frames_of
 from tintype.video.encoding import Encoding, SegmentEncoder
 from tintype.video.film import FilmOptions, colorize_film
@@ -108,7 +109,7 @@ def main() -> None:
             sys.stdout.write(f"  no colour: {rates['no colour'][-1]:.1f} frames/s\n")
             for model in given.model or ["tintype"]:
                 colorizer = Colorizer.load(model, "cpu", given.threads)
-                for name, steady in (("steady", 0.85), ("every frame", 0.0)):
+                for name, steady in (("steady", STEADY), ("every frame", 0.0)):
                     how = FilmOptions(steady=steady)
                     work = colorize_film(colorizer, source, target, Options(), how)
                     timed(rates, f"{model}, {name}", work)

@@ -30,6 +30,7 @@ from tintype.engine import Colorizer, Options
 from tintype.evaluation.film import static_ab_change
 from tintype.evaluation.metrics import psnr
 from tintype.images.sets import open_checked, pictures_in
+from tintype.temporal import STEADY
 from tintype.video.film import painted_frames
 from tintype.video.planes import Signal, plane, rgb_of
 from tintype.video.probe import Film
@@ -152,7 +153,7 @@ def main() -> None:
     parser.add_argument("--model", default="tintype")
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--pictures", type=int, default=6)
-    parser.add_argument("--steady", type=float, default=0.85)
+    parser.add_argument("--steady", type=float, default=STEADY)
     parser.add_argument("--save", type=Path)
     given = parser.parse_args()
     colorizer = Colorizer.load(given.model)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Array = TypeVar("Array", NDArray[np.floating], "torch.Tensor")
 
-Luma = Literal["bt601", "bt709"]
+Luma = Literal["bt601", "bt709", "bt2020"]
 
 # The sRGB primaries (ITU-R BT.709) and the D65 white of IEC 61966-2-1: xy chromaticities.
 # The matrix is derived from them in double precision instead of the four rounded digits of the
@@ -46,6 +46,7 @@ XYZ_TO_SRGB: NDArray[np.float64] = np.linalg.inv(SRGB_TO_XYZ).astype(np.float64)
 LUMA_WEIGHTS: dict[Luma, tuple[float, float, float]] = {
     "bt601": (0.299, 0.587, 0.114),  # ITU-R BT.601-7, section 2.5.1
     "bt709": (0.2126, 0.7152, 0.0722),  # ITU-R BT.709-6, item 3.2
+    "bt2020": (0.2627, 0.6780, 0.0593),  # ITU-R BT.2020-2, table 4
 }
 """Weights of R'G'B' in luma Y', by standard."""
 
@@ -184,7 +185,7 @@ def lightness_to_luminance(L: Array) -> Array:
 
 
 def luma(rgb: Array, standard: Luma = "bt601", axis: int = -1) -> Array:
-    """Luma Y' of gamma-encoded R'G'B' (ITU-R BT.601-7 or BT.709-6).
+    """Luma Y' of gamma-encoded R'G'B' (ITU-R BT.601-7, BT.709-6 or BT.2020-2).
 
     Args:
         rgb: three channels along ``axis``, any range.

@@ -22,6 +22,9 @@ Pyramid = tuple[Float, Float, Float]
 STRIDE = 4
 """Pixels of the network's view that one cell of ab covers, along each side."""
 
+STEADY = 0.85
+"""How steady colours are unless asked otherwise."""
+
 LONGEST = 30
 """A cell's colour is the mean of at most so many predictions, at ``steady`` 1."""
 
@@ -78,6 +81,11 @@ class Match:
     weight: Float
     noise: float
     same_scene: bool
+
+    @property
+    def held(self) -> Float:
+        """(gh, gw) how much what is carried along counts here."""
+        return cast(Float, self.weight * self.trust)
 
 
 class Steadier:
@@ -152,31 +160,31 @@ class Steadier:
             UsageError: no frame was looked at, or it needs a prediction.
         """
         L, match = self._L, self._match
-        if L is None or (match is None and predicted is None):
-            raise UsageError("settle() follows look(), with a prediction when that asks for one.")
-        self._since_cut += 1
-        if self._since_cut >= _PATIENCE:
-            self._before = None
-        if predicted is None and match is not None:
+        if match is not None and predicted is None:
+            self._leave_cut()
             rested = self.scene.rested + 1 if self.scene is not None else 1
-            held = match.weight * match.trust
-            self.scene = Scene(match.L, match.lab, held, match.noise, rested)
+            self.scene = Scene(match.L, match.lab, match.held, match.noise, rested)
             return match.lab[1:]
-        if predicted is None:
-            raise UsageError("This frame needs a prediction.")
+        if L is None or predicted is None:
+            raise UsageError("settle() follows look(), with a prediction when that asks for one.")
+        self._leave_cut()
         sure = np.ones(predicted.shape[1:], np.float32) if confidence is None else confidence
-        sure = np.maximum(sure, _LEAST_SURE)
-        most = max(self._most, _LEAST_SURE)
+        sure, most = np.maximum(sure, _LEAST_SURE), max(self._most, _LEAST_SURE)
         if match is None:
             noise = self._before.noise if self._before is not None else 1.0
             lab = np.concatenate([cells_of(L)[None], predicted])
             self.scene = Scene(L, lab, np.minimum(sure, most), noise, 0)
             return predicted
-        held = match.weight * match.trust
+        held = match.held
         seen = np.concatenate([cells_of(match.L)[None], predicted])
         lab = (held * match.lab + sure * seen) / (held + sure)
         self.scene = Scene(match.L, lab, np.minimum(held + sure, most), match.noise, 0)
         return cast(Float, lab[1:])
+
+    def _leave_cut(self) -> None:
+        self._since_cut += 1
+        if self._since_cut >= _PATIENCE:
+            self._before = None
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything remembered, as arrays that a file can hold; :meth:`restore` takes it back."""

@@ -114,7 +114,7 @@ class _Maker:
 
 
 def load(options: Options, device: str) -> Colorizer:
-    """The model, on half of the cores: decoder and encoder need the others."""
+    """The model, on half of the cores: decoder, encoder and window need the others."""
     from tintype.engine import Colorizer
     from tintype.runtime import available_cores
 

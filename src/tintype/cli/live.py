@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tintype.cli.face import verbose_option
+from tintype.cli.film import load
 from tintype.cli.options import chosen_options, engine_options
 from tintype.errors import UsageError
 
@@ -119,13 +120,10 @@ def _shown(
     from tintype.desktop.camera import open_reel
     from tintype.desktop.live import LiveWindow, shown_size
     from tintype.desktop.projector import Projector
-    from tintype.engine import Colorizer
-    from tintype.runtime import available_cores
-    from tintype.video.painting import STEADY
+    from tintype.temporal import STEADY
 
     reel = open_reel(source, fps)
-    # The decoder and the window need cores, too.
-    colorizer = Colorizer.load(options.model, device, max(1, available_cores() // 2))
+    colorizer = load(options, device)
     size = shown_size(root, reel, box)
     pace = float(fps / reel.film.rate) if fps and not reel.live else 1.0
     smooth = STEADY if steady is None else steady

@@ -10,7 +10,6 @@ import av
 from av.video.reformatter import Interpolation, VideoReformatter
 from PIL import Image
 
-from tintype.video.planes import Matrix
 from tintype.video.probe import Film
 
 View = Literal["colour", "split", "grey"]
@@ -22,8 +21,6 @@ _TURNS = {
     180: Image.Transpose.ROTATE_180,
     270: Image.Transpose.ROTATE_270,
 }
-_COEFFICIENTS: dict[Matrix, int] = {"bt601": 5, "bt709": 1, "bt2020": 9}  # swscale's own numbers
-_MPEG, _JPEG = 1, 2
 _FAST = Interpolation.BILINEAR
 _FINE = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
@@ -106,16 +103,7 @@ class Printer:
 
     def _print(self, scaler: VideoReformatter, frame: av.VideoFrame, kind: str) -> Image.Image:
         height, width = self._size
-        signal = self._film.signal
-        small = scaler.reformat(
-            frame,
-            width,
-            height,
-            kind,
-            src_colorspace=_COEFFICIENTS[signal.matrix],
-            interpolation=self._flags,
-            src_color_range=_JPEG if signal.full_range else _MPEG,
-            dst_color_range=_JPEG,
-        )
+        told = self._film.signal.to_rgb
+        small = scaler.reformat(frame, width, height, kind, interpolation=self._flags, **told)
         picture = Image.fromarray(small.to_ndarray())
         return picture if self._turn is None else picture.transpose(self._turn)

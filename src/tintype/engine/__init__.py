@@ -42,7 +42,7 @@ from tintype.images.tone import Tone
 from tintype.options import Hint, Options, Report
 from tintype.reference import Reference
 from tintype.runtime import Float, Prediction, Session, available_cores
-from tintype.temporal import STRIDE
+from tintype.temporal import STEADY, STRIDE
 
 if TYPE_CHECKING:
     import pyvips
@@ -202,7 +202,7 @@ class Colorizer:
         )
 
     def colorize_film(
-        self, source: str | Path, options: Options = _DEFAULTS, steady: float = 0.85
+        self, source: str | Path, options: Options = _DEFAULTS, steady: float = STEADY
     ) -> Iterator[FilmFrame]:
         """Colour a film frame by frame, as they are asked for.
 

@@ -133,7 +133,7 @@ class Recipe:
         optimizer: how weights move.
         augment: variations of the pictures.
         film: disturbances of L.
-        precision: of the forward pass.
+        precision: of the forward pass; bf16 means fp32 where the device has no bf16.
         seed: of everything random.
         validate_every: pictures between two validations and checkpoints.
         patience: training stops after so many validations without a better mean; 0 = never.

@@ -16,6 +16,7 @@ from torch.nn import functional
 from tintype.color import lab_to_rgb, rgb_to_lab
 from tintype.evaluation.metrics import colourfulness, psnr, ssim
 from tintype.models import Network
+from tintype.training.precision import autocast
 from tintype.training.tasks import lightness_of_luma
 
 SHOWN = 8
@@ -60,7 +61,7 @@ def validate(
         rgb = torch.from_numpy(truth).to(device).permute(0, 3, 1, 2).float() / 255
         L = rgb_to_lab(rgb, axis=1)[:, :1]
         seen = lightness_of_luma(rgb) if luma else L
-        with torch.autocast(device.type, torch.bfloat16):
+        with autocast(device.type):
             heads = model.heads_ab(seen.contiguous(memory_format=torch.channels_last))
         greys = _join(L, torch.zeros_like(next(iter(heads.values()))))
         for head, ab in heads.items():

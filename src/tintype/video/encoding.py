@@ -19,23 +19,9 @@ from av.codec.context import Flags
 from av.video.reformatter import ColorRange
 
 from tintype.errors import UnwritableFilm, UsageError
+from tintype.video.names import CODECS
 from tintype.video.planes import is_rgb
 from tintype.video.probe import Film, space_of
-
-CODECS = {
-    ".mp4": ("libx264", "libx265", "libsvtav1", "libvpx-vp9"),
-    ".m4v": ("libx264", "libx265"),
-    ".mov": ("libx264", "prores_ks", "libx265"),
-    ".mkv": ("libx264", "ffv1", "libx265", "libsvtav1", "libvpx-vp9", "prores_ks", "mpeg2video"),
-    ".avi": ("libx264", "ffv1", "mpeg4"),
-    ".webm": ("libvpx-vp9", "libsvtav1"),
-    ".mpg": ("mpeg2video",),
-    ".mpeg": ("mpeg2video",),
-    ".ts": ("libx264", "libx265", "mpeg2video"),
-    ".gif": ("gif",),
-    ".m3u8": ("libx264",),
-}
-"""Suffix of the output to the encoders that it takes, the usual one first."""
 
 FORMATS = {
     **{".m4v": "mp4", ".mkv": "matroska", ".mpg": "mpeg", ".mpeg": "mpeg"},

@@ -17,13 +17,13 @@ import av
 
 from tintype.engine import Colorizer, Options
 from tintype.errors import UsageError
+from tintype.temporal import STEADY
 from tintype.video.decoding import Damage, frames_of
 from tintype.video.encoding import Encoding, SegmentEncoder
 from tintype.video.names import is_sequence
 from tintype.video.outputs import Output, output_for
 from tintype.video.overlay import with_rate
 from tintype.video.painting import (
-    STEADY,
     FilmFrame,
     Paint,
     Painted,
@@ -38,7 +38,6 @@ from tintype.video.sequences import numbered, run_of
 from tintype.video.stages import ahead
 
 __all__ = [
-    "STEADY",
     "Encoding",
     "Film",
     "FilmFrame",

@@ -20,13 +20,14 @@ from tintype.errors import UsageError
 from tintype.reference import Float, Reference
 from tintype.temporal import Steadier, cells_of
 from tintype.video.decoding import Damage, frames_of
+from tintype.video.names import CLOCK, clock_s
 from tintype.video.planes import Painter
 from tintype.video.probe import Film
 from tintype.video.segments import State
 
 _LONGEST_SCENE_S = 120  # the beginning of a scene is looked for no farther back
 
-_FORM = re.compile(r"(?P<file>.+)@(?P<time>(?:\d+:){0,2}\d+(?:\.\d+)?)")
+_FORM = re.compile(f"(?P<file>.+)@(?P<time>{CLOCK})")
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,7 @@ def parse_reference(text: str) -> tuple[Path, Fraction]:
             f'The reference "{text}" says no time; for film it is written FILE@TIME, such as '
             "frame.png@00:12."
         )
-    time_s = Fraction(0)
-    for part in match["time"].split(":"):
-        time_s = 60 * time_s + Fraction(part)
-    return Path(match["file"]), time_s
+    return Path(match["file"]), clock_s(match["time"])
 
 
 def scene_start(film: Film, time_s: Fraction, view: tuple[int, ...]) -> int:

@@ -1,16 +1,32 @@
-"""Which inputs are films, and what a film's result is called."""
+"""Which inputs are films, what results are called, which codecs they take, how times look."""
 
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from pathlib import Path
 
 from tintype.errors import UsageError
 
-WRITABLE = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm"),
-    *(".mpg", ".mpeg", ".ts", ".gif"),
-)
+PLAYLIST = ".m3u8"
+"""Suffix of the list of a stream's pieces (HLS)."""
+
+CODECS = {
+    ".mp4": ("libx264", "libx265", "libsvtav1", "libvpx-vp9"),
+    ".m4v": ("libx264", "libx265"),
+    ".mov": ("libx264", "prores_ks", "libx265"),
+    ".mkv": ("libx264", "ffv1", "libx265", "libsvtav1", "libvpx-vp9", "prores_ks", "mpeg2video"),
+    ".avi": ("libx264", "ffv1", "mpeg4"),
+    ".webm": ("libvpx-vp9", "libsvtav1"),
+    ".mpg": ("mpeg2video",),
+    ".mpeg": ("mpeg2video",),
+    ".ts": ("libx264", "libx265", "mpeg2video"),
+    ".gif": ("gif",),
+    PLAYLIST: ("libx264",),
+}
+"""Suffix of the output to the encoders that it takes, the usual one first."""
+
+WRITABLE = tuple(suffix for suffix in CODECS if suffix != PLAYLIST)
 """Suffixes of films that can be written."""
 
 READABLE = (
@@ -28,11 +44,20 @@ PICTURES_READ = (*PICTURES, ".bmp", ".dpx")
 PIPE = "-"
 """Standard input and standard output."""
 
-PLAYLIST = ".m3u8"
-"""Suffix of the list of a stream's pieces (HLS)."""
-
 PLACE = re.compile(r"%(?:0\d+)?d")
 """Where the number stands in a pattern such as scan_%04d.png."""
+
+
+CLOCK = r"(?:\d+:){0,2}\d+(?:\.\d+)?"
+"""How a time in a film is written: seconds, M:S or H:M:S."""
+
+
+def clock_s(text: str) -> Fraction:
+    """The seconds of a time that is written as ``CLOCK`` says."""
+    time_s = Fraction(0)
+    for part in text.split(":"):
+        time_s = 60 * time_s + Fraction(part)
+    return time_s
 
 
 def is_film(name: str) -> bool:

@@ -65,6 +65,10 @@ class Output:
         """What the finished output has lost, one sentence each."""
         if self.losses:
             yield f"Left out: {', '.join(map(str, self.losses))}."
+        yield from self._changed()
+
+    def _changed(self) -> Iterator[str]:
+        """What of the picture is not as it was."""
         kept, own = encoded_format(self.encoder, self.film), self.film.signal.format
         if kept not in (own, own.replace("444", "420")):
             yield f"The picture is stored as {kept}; the source's own format is {own}."
@@ -89,10 +93,8 @@ class GifOutput(Output):
         films = segments.finished(count)
         write_gif(self.film, films, self.target, part, timing_of(self.film), comment)
 
-    def notes(self) -> Iterator[str]:
-        """What the GIF has lost."""
-        if self.losses:
-            yield f"Left out: {', '.join(map(str, self.losses))}."
+    def _changed(self) -> Iterator[str]:
+        """What of the picture is not as it was."""
         if self.film.aspect != 1:
             yield _square(self.film)
         slow = slow_players(self.film)
@@ -122,10 +124,8 @@ class PictureOutput(Output):
     def finish(self, segments: Segments, count: int) -> None:
         """Nothing is left to do."""
 
-    def notes(self) -> Iterator[str]:
-        """What the pictures have lost."""
-        if self.losses:
-            yield f"Left out: {', '.join(map(str, self.losses))}."
+    def _changed(self) -> Iterator[str]:
+        """What of the picture is not as it was."""
         if self.film.aspect != 1:
             yield _square(self.film)
         if self.film.signal.depth > 8 and self.target.suffix.lower() in (".jpg", ".jpeg"):

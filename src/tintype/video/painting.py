@@ -20,15 +20,12 @@ from tintype.engine.steering import guess_on_cells
 from tintype.engine.view import working_shape
 from tintype.errors import AlreadyColour
 from tintype.images.tone import classify_tone
-from tintype.temporal import STRIDE, Steadier
+from tintype.temporal import STEADY, STRIDE, Steadier
 from tintype.video.decoding import Damage, frames_of
 from tintype.video.keyframes import key_frames
 from tintype.video.planes import Painter, rgb_of
 from tintype.video.probe import Film
 from tintype.video.segments import Position, State
-
-STEADY = 0.85
-"""How steady colours are unless asked otherwise."""
 
 _NONE = None, None
 _SAMPLES = 8  # frames looked at, one a second, to tell whether a film is in colour

@@ -11,6 +11,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from tintype.color import ycbcr_to_rgb
 from tintype.errors import TintypeError, UnwritableFilm
 from tintype.images import atomic, format_of, read_image
 from tintype.images.headers import Encoding, Page
@@ -19,7 +20,7 @@ from tintype.images.reading import reason_of
 from tintype.images.writing import Order, Sheet, encode
 from tintype.images.xmp import updated_xmp
 from tintype.video.names import is_sequence
-from tintype.video.planes import KR_KB, Codes, Signal, plane
+from tintype.video.planes import Codes, Signal, plane
 from tintype.video.probe import Film
 from tintype.video.segments import Segments
 from tintype.video.sequences import numbered, numbers_of
@@ -187,19 +188,13 @@ def rgb_at_depth(
         rows = slice(start, start + _ROWS)
         Y = np.clip((grey[rows].astype(np.float32) - black) / span, 0, 1)
         Cb, Cr = ((each[rows].astype(np.float32) - centre) / unit for each in (blue, red))
-        rgb[rows] = np.rint(_inside(Y, _away(Cb, Cr, signal)) * top)
+        away = ycbcr_to_rgb(np.stack([np.zeros_like(Y), Cb, Cr], -1), signal.matrix)
+        rgb[rows] = np.rint(_inside(Y, away) * top)
     return rgb
 
 
-def _away(Cb: Float, Cr: Float, signal: Signal) -> Float:
-    """R'G'B' less Y' (BT.601-7 2.5.1 solved for R', G' and B')."""
-    kr, kb = KR_KB[signal.matrix]
-    red, blue = 2 * (1 - kr) * Cr, 2 * (1 - kb) * Cb
-    return np.stack([red, -(kr * red + kb * blue) / (1 - kr - kb), blue], -1)
-
-
 def _inside(Y: Float, away: Float) -> Float:
-    """Y' and as much of the way from it as stays in [0, 1]: (h, w, 3)."""
+    """Y' and as much of the way from it to R'G'B' as stays in [0, 1]: (h, w, 3)."""
     grey = Y[..., None]
     room = np.where(away > 0, 1 - grey, grey) / np.maximum(np.abs(away), np.float32(1e-6))
     return grey + away * np.minimum(room.min(-1, keepdims=True), 1)

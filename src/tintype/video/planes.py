@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, cast
+from typing import cast
 
 import av
 import numpy as np
@@ -22,15 +22,9 @@ from tintype.engine.join import join
 
 Float = NDArray[np.float32]
 Codes = NDArray[np.uint8] | NDArray[np.uint16]
-Matrix = Literal["bt601", "bt709", "bt2020"]
 
-KR_KB: dict[Matrix, tuple[float, float]] = {
-    "bt601": (0.299, 0.114),
-    "bt709": (0.2126, 0.0722),
-    "bt2020": (0.2627, 0.0593),
-}
-"""Weights of R' and B' in Y' (BT.601-7 2.5.1, BT.709-6 3.2, BT.2020-2 table 4)."""
-
+_SWS_MATRICES: dict[color.Luma, int] = {"bt601": 5, "bt709": 1, "bt2020": 9}
+_SWS_LIMITED, _SWS_FULL = 1, 2  # swscale's own numbers, as those of the matrices
 _PLANAR = ("yuv", "yuvj", "yuva")
 _PLAIN = {  # other formats, and the planar one that holds the same samples
     "nv12": "yuv420p",
@@ -60,7 +54,7 @@ class Signal:
     format: str
     depth: int
     full_range: bool
-    matrix: Matrix
+    matrix: color.Luma
 
     @property
     def grey_levels(self) -> tuple[float, float]:
@@ -74,6 +68,15 @@ class Signal:
         """The codes of no chroma, and of a whole unit of Cb or Cr."""
         span = 2**self.depth - 1 if self.full_range else 224 * 2 ** (self.depth - 8)
         return float(2 ** (self.depth - 1)), float(span)
+
+    @property
+    def to_rgb(self) -> dict[str, int]:
+        """What swscale is to be told when it makes full-range RGB or grey of the samples."""
+        return {
+            "src_colorspace": _SWS_MATRICES[self.matrix],
+            "src_color_range": _SWS_FULL if self.full_range else _SWS_LIMITED,
+            "dst_color_range": _SWS_FULL,
+        }
 
 
 def planar_format(name: str) -> str:
@@ -123,15 +126,7 @@ def plane(frame: av.VideoFrame, number: int) -> Codes:
 
 def rgb_of(frame: av.VideoFrame, signal: Signal) -> NDArray[np.uint8]:
     """A frame as sRGB (height, width, 3)."""
-    codes = {"bt601": 5, "bt709": 1, "bt2020": 9}  # swscale's own numbers
-    ranges = {False: 1, True: 2}
-    rgb = frame.reformat(
-        format="rgb24",
-        src_colorspace=codes[signal.matrix],
-        src_color_range=ranges[signal.full_range],
-        dst_color_range=2,
-    )
-    return np.asarray(rgb.to_ndarray(), np.uint8)
+    return np.asarray(frame.reformat(format="rgb24", **signal.to_rgb).to_ndarray(), np.uint8)
 
 
 class Painter:
@@ -197,10 +192,7 @@ class Painter:
         """
         grey = _grey_table(self.signal)[codes][..., None]
         rgb = join(grey, Chroma(ab, self.view, covered)).astype(np.float32) * np.float32(1 / 65535)
-        kr, kb = KR_KB[self.signal.matrix]
-        red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
-        luma = kr * red + (1 - kr - kb) * green + kb * blue
-        return np.stack([(blue - luma) / (2 - 2 * kb), (red - luma) / (2 - 2 * kr)])
+        return color.rgb_to_ycbcr(np.moveaxis(rgb, -1, 0), self.signal.matrix, axis=0)[1:]
 
     def painted(self, frame: av.VideoFrame, chroma: Float) -> av.VideoFrame:
         """The frame with these Cb and Cr, its Y' untouched.

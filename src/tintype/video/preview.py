@@ -17,6 +17,7 @@ from tintype.engine import Colorizer, Options
 from tintype.errors import UnreadableFilm, UsageError
 from tintype.video.decoding import Damage, frames_of
 from tintype.video.film import FilmOptions, FilmProgress, painter_of, probed
+from tintype.video.names import CLOCK, clock_s
 from tintype.video.painting import Painted, refuse_colour
 from tintype.video.planes import Signal, plane
 from tintype.video.probe import Film
@@ -25,7 +26,7 @@ from tintype.video.segments import Position
 from tintype.video.stages import ahead
 
 _AHEAD = 6
-_WRITTEN = re.compile(r"(\d+(?:\.\d+)?)s?(?:@(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?)s?)?")
+_WRITTEN = re.compile(rf"(\d+(?:\.\d+)?)s?(?:@({CLOCK})s?)?")
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,7 @@ class Sample:
         found = _WRITTEN.fullmatch(text.strip())
         if found is None or not Fraction(found[1]):
             raise UsageError(f'A preview is written "10s" or "10s@01:20", not "{text}".')
-        parts = [Fraction(part) for part in found.groups()[1:] if part is not None]
-        start = sum((part * 60**place for place, part in enumerate(reversed(parts))), Fraction(0))
-        return cls(Fraction(found[1]), start)
+        return cls(Fraction(found[1]), clock_s(found[2] or "0"))
 
 
 def write_preview(

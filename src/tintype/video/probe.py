@@ -14,15 +14,16 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.reformatter import ColorRange
 
+from tintype.color import Luma
 from tintype.errors import UnreadableFilm
 from tintype.video.names import is_sequence
-from tintype.video.planes import Matrix, Signal, is_rgb, planar_format
+from tintype.video.planes import Signal, is_rgb, planar_format
 from tintype.video.sequences import pictures_for_ffmpeg
 
 FieldOrder = Literal["progressive", "top field first", "bottom field first"]
 
-_MATRICES: dict[int, Matrix] = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
-_SPACES: dict[Matrix, int] = {"bt709": 1, "bt601": 6, "bt2020": 9}
+_MATRICES: dict[int, Luma] = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
+_SPACES: dict[Luma, int] = {"bt709": 1, "bt601": 6, "bt2020": 9}
 _FIELD_ORDERS: dict[int, FieldOrder] = {
     2: "top field first",
     4: "top field first",  # coded top first, shown bottom first and the like: the coded order
@@ -201,13 +202,13 @@ def _full_range(frame: av.VideoFrame, name: str) -> bool:
     )
 
 
-def _matrix(frame: av.VideoFrame) -> Matrix:
+def _matrix(frame: av.VideoFrame) -> Luma:
     """What the film says; where it is silent, BT.709 for high definition and BT.601 below."""
     said = _MATRICES.get(int(frame.colorspace))
     return said or ("bt709" if frame.height >= _HD_LINES else "bt601")
 
 
-def space_of(matrix: Matrix) -> int:
+def space_of(matrix: Luma) -> int:
     """FFmpeg's number of a matrix."""
     return _SPACES[matrix]
 

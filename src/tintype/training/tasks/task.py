@@ -16,6 +16,7 @@ from tintype.color import lab_to_rgb, luma, luminance_to_lightness, rgb_to_lab, 
 from tintype.models import Network
 from tintype.training.config import Recipe
 from tintype.training.datasets import PictureCache
+from tintype.training.precision import autocast
 from tintype.training.prepare.ready import lab_of_codes
 
 SAMPLE = 2000
@@ -83,9 +84,8 @@ class Task(nn.Module, ABC):
         """
 
     def autocast(self, L: Tensor) -> torch.autocast:
-        """The precision that the recipe asks for."""
-        enabled = self.recipe.precision == "bf16"
-        return torch.autocast(L.device.type, torch.bfloat16, enabled)
+        """The precision that the recipe asks for, as far as the device has it."""
+        return autocast(L.device.type, self.recipe.precision == "bf16")
 
 
 def lab_of_crops(
