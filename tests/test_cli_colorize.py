@@ -17,7 +17,6 @@ from conftest import GreyWriter, files
 from tintype.cli import colorize as command_module
 from tintype.cli import main
 from tintype.cli.colorize import colorize as command
-from tintype.cli.options import parse_hint
 from tintype.errors import UsageError
 from tintype.options import Hint, Options
 
@@ -184,11 +183,11 @@ def test_hints_for_a_model_that_takes_none(
 
 
 def test_hint_as_it_is_written() -> None:
-    assert parse_hint("1, 2.5,#00ff7f") == Hint(1, 2.5, "#00ff7f")
-    assert parse_hint("1,2,#00ff7f,9") == Hint(1, 2, "#00ff7f", 9)
+    assert Hint.parse("1, 2.5,#00ff7f") == Hint(1, 2.5, "#00ff7f")
+    assert Hint.parse("1,2,#00ff7f,9") == Hint(1, 2, "#00ff7f", 9)
     for text in ("", "1,2", "1,2,#ff0000,3,4", "one,2,#ff0000", "1,2,#ff0000,", "1,2,red"):
         with pytest.raises(UsageError):
-            parse_hint(text)
+            Hint.parse(text)
 
 
 def test_every_field_of_options_is_an_option_with_its_help() -> None:

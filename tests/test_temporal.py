@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tintype.errors import UsageError
-from tintype.temporal import STRIDE, Steadier
+from tintype.motion import STRIDE
+from tintype.temporal import Steadier
 
 HEIGHT, WIDTH = 96, 160
 GRID = (HEIGHT // STRIDE, WIDTH // STRIDE)

@@ -38,6 +38,26 @@ class Hint:
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):
             raise UsageError(f'A hint\'s colour is written "#rrggbb", not "{self.colour}".')
 
+    @classmethod
+    def parse(cls, text: str) -> Hint:
+        """A hint as it is written in a line of text.
+
+        Args:
+            text: ``x,y,#rrggbb`` or ``x,y,#rrggbb,radius``, in pixels of the upright picture.
+
+        Raises:
+            UsageError: it is written otherwise.
+        """
+        parts = [part.strip() for part in text.split(",")]
+        try:
+            x, y, colour, *radius = parts
+            numbers = [float(number) for number in (x, y, *radius)]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (2, 3):
+            raise UsageError(f"The hint {text!r} should be written {HINT_FORM}.")
+        return cls(numbers[0], numbers[1], colour, *numbers[2:])
+
     @property
     def rgb(self) -> tuple[float, float, float]:
         """The colour as sRGB in [0, 1]."""

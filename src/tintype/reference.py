@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tintype.temporal import STRIDE, as_bright, cells_of, smooth
+from tintype.motion import STRIDE, smooth
+from tintype.temporal import as_bright, cells_of
 
 Float = NDArray[np.float32]
 

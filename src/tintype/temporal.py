@@ -14,23 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tintype.errors import UsageError
+from tintype.motion import (
+    BLOCK,
+    STRIDE,
+    carried,
+    find_motion,
+    halved,
+    moved,
+    per_cell,
+    pyramid,
+    smooth,
+)
 
 Float = NDArray[np.float32]
-Vectors = NDArray[np.int32]
-Pyramid = tuple[Float, Float, Float]
-
-STRIDE = 4
-"""Pixels of the network's view that one cell of ab covers, along each side."""
-
 STEADY = 0.85
 """How steady colours are unless asked otherwise."""
 
 LONGEST = 30
 """A cell's colour is the mean of at most so many predictions, at ``steady`` 1."""
 
-_BLOCK = 8  # side of a block at half size: 16 pixels of the view
-_RESTING = 0.98  # part of the blocks that fit unmoved, so that motion is not looked for
-_ZERO_BONUS = 0.3  # L: so much better must a motion be than standing still
 _REST_GAP = 12  # frames: the longest time without a prediction
 _REST_SHARE = 0.04  # so much of the picture may change before a new prediction is wanted
 _BLACK = 3.0  # L below which a pixel may belong to a bar
@@ -226,14 +228,14 @@ def match_scene(scene: Scene, L: Float) -> Match:
     if L.shape != scene.L.shape:
         raise UsageError(f"A frame of {L.shape} follows one of {scene.L.shape}.")
     L = as_bright(L, scene.L)
-    now, then = _pyramid(L), _pyramid(scene.L)
+    now, then = pyramid(L), pyramid(scene.L)
     motion = find_motion(now, then, calm=1.5 * scene.noise + 1)
-    whole = np.rint(motion).astype(np.int32).repeat(_BLOCK, 1).repeat(_BLOCK, 2)
-    error = np.abs(now[0] - _moved(then[0], whole))
+    whole = np.rint(motion).astype(np.int32).repeat(BLOCK, 1).repeat(BLOCK, 2)
+    error = np.abs(now[0] - moved(then[0], whole))
     gh, gw = scene.weight.shape
-    error = smooth(_halved(error)[:gh, :gw])
-    cells = _per_cell(motion, (gh, gw))
-    lab = _carried(scene.lab, cells)
+    error = smooth(halved(error)[:gh, :gw])
+    cells = per_cell(motion, (gh, gw))
+    lab = carried(scene.lab, cells)
     # Motion is known to half a pixel, so edges never fit quite.
     excess = error - 1.3 * scene.noise - _EDGE_SHARE * _steepness(now[0])[:gh, :gw]
     drift = np.abs(cells_of(L) - lab[0]) - scene.noise - _DRIFT
@@ -241,7 +243,7 @@ def match_scene(scene: Scene, L: Float) -> Match:
     strange = error > 3 * scene.noise + 5
     same = not (strange.mean() > 0.5 and error.mean() > 3 * scene.noise + 6)
     noise = 0.8 * scene.noise + 0.2 * min(float(np.median(error)), 5.0)
-    weight = _carried(scene.weight[None], cells)[0]
+    weight = carried(scene.weight[None], cells)[0]
     return Match(L, lab, trust, weight, noise, same)
 
 
@@ -254,14 +256,14 @@ def _steepness(half: Float) -> Float:
     """How much lightness differs from one pixel at half size to the next, for each cell."""
     down = np.abs(np.diff(half, axis=0, append=half[-1:]))
     right = np.abs(np.diff(half, axis=1, append=half[:, -1:]))
-    return smooth(_halved(down + right))
+    return smooth(halved(down + right))
 
 
 def cells_of(L: Float) -> Float:
     """The mean L of each cell, (gh, gw)."""
     height, width = L.shape
     whole = np.pad(L, ((0, -height % STRIDE), (0, -width % STRIDE)), mode="edge")
-    return _halved(_halved(whole))
+    return halved(halved(whole))
 
 
 def as_bright(L: Float, like: Float) -> Float:
@@ -279,130 +281,3 @@ def as_bright(L: Float, like: Float) -> Float:
     if abs(middle_then - middle) < _UNSEEN and abs(spread - 1) < _UNSEEN / 20:
         return L
     return np.asarray(np.where(L > _BLACK, (L - middle) * spread + middle_then, L), np.float32)
-
-
-def _pyramid(L: Float) -> Pyramid:
-    """L at a half, a quarter and an eighth of its size, padded to whole blocks."""
-    height, width = L.shape
-    whole = 2 * _BLOCK
-    L = np.pad(L, ((0, -height % whole), (0, -width % whole)), mode="edge")
-    half = _halved(L)
-    quarter = _halved(half)
-    return half, quarter, _halved(quarter)
-
-
-def _halved(x: Float) -> Float:
-    return 0.25 * (x[::2, ::2] + x[1::2, ::2] + x[::2, 1::2] + x[1::2, 1::2])
-
-
-def smooth(x: Float) -> Float:
-    """The mean of each cell and its eight neighbours, over the last two axes."""
-    p = np.pad(x, [(0, 0)] * (x.ndim - 2) + [(1, 1), (1, 1)], mode="edge")
-    rows = p[..., :-2, :] + p[..., 1:-1, :] + p[..., 2:, :]
-    return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) * np.float32(1 / 9)
-
-
-def find_motion(now: Pyramid, then: Pyramid, calm: float) -> Float:
-    """Where each block of ``now`` was in ``then``: block matching, from coarse to fine.
-
-    Args:
-        now: a frame's pyramid.
-        then: that of the frame before.
-        calm: mean |ΔL| at which a block that has not moved fits; when all do, none is searched.
-
-    Returns:
-        (2, blocks down, blocks across): rows and columns to add, at half size, to parts of a
-        pixel.
-    """
-    still = _block_means(np.abs(now[0] - then[0]), _BLOCK)
-    motion = np.zeros((2, *still.shape), np.int32)
-    if (still <= calm).mean() > _RESTING:
-        return motion.astype(np.float32)
-    costs = still[None]
-    for level, offsets in ((2, _WIDE), (1, _NEAR), (0, _NEAR)):
-        motion *= 2
-        costs = _costs(now[level], then[level], motion, offsets, _BLOCK >> level)
-        motion += offsets[costs.argmin(0)].transpose(2, 0, 1)
-    motion = np.where(costs.min(0) < still - _ZERO_BONUS, motion, 0)
-    return motion + _fractions(_costs(now[0], then[0], motion, _CROSS, _BLOCK))
-
-
-def _costs(now: Float, then: Float, motion: Vectors, offsets: Vectors, side: int) -> Float:
-    """How badly each block fits at each offset (n, 2) from its motion: (n, down, across)."""
-    tried = motion + offsets[:, :, None, None]
-    there = _moved(then, tried.repeat(side, 2).repeat(side, 3))
-    return _block_means(np.abs(now - there), side)
-
-
-def _fractions(costs: Float) -> Float:
-    """Where between the pixels the least cost lies: (2, down, across) in [-0.5, 0.5].
-
-    Args:
-        costs: (5, down, across) at the offsets of ``_CROSS``; mean absolute differences rise
-            about evenly on both sides of the best place, as the sides of a V do.
-    """
-    here, up, below, left, right = costs
-    less, more = np.stack([up, left]), np.stack([below, right])
-    steep = np.maximum(np.maximum(less, more) - here, 1e-3)
-    return np.clip((less - more) / (2 * steep), -0.5, 0.5)
-
-
-def _offsets(reach: int) -> Vectors:
-    """All offsets of at most ``reach`` along each axis, (n, 2)."""
-    line = np.arange(-reach, reach + 1, dtype=np.int32)
-    return np.stack(np.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
-
-
-_NEAR, _WIDE = _offsets(1), _offsets(3)
-_CROSS = np.array([(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)], np.int32)
-"""What is tried: three pixels each way, 24 of the view, at an eighth of its size; then one."""
-
-
-def _block_means(error: Float, side: int) -> Float:
-    """The mean of (..., height, width) over each block and its neighbours."""
-    *n, height, width = error.shape
-    blocks = error.reshape(*n, height // side, side, width // side, side).mean((-3, -1))
-    return smooth(blocks)
-
-
-def _per_cell(motion: Float, shape: tuple[int, int]) -> Float:
-    """Motion in cells, (2, gh, gw), smooth between the blocks."""
-    side = 2 * _BLOCK // STRIDE
-    whole = motion.repeat(side, 1).repeat(side, 2)
-    return smooth(whole[:, : shape[0], : shape[1]]) * np.float32(0.5)
-
-
-def _moved(x: Float, motion: Vectors) -> Float:
-    """x (height, width) read where each pixel was, the edge repeated.
-
-    Args:
-        x: a plane.
-        motion: (..., 2, height, width) rows and columns to add.
-
-    Returns:
-        (..., height, width).
-    """
-    height, width = x.shape
-    rows = np.clip(np.arange(height)[:, None] + motion[..., 0, :, :], 0, height - 1)
-    columns = np.clip(np.arange(width) + motion[..., 1, :, :], 0, width - 1)
-    return cast(Float, x.ravel()[rows * width + columns])
-
-
-def _carried(planes: Float, motion: Float) -> Float:
-    """Planes (n, gh, gw) read where each cell was, bilinearly, the edge repeated."""
-    if not motion.any():
-        return planes
-    _, height, width = planes.shape
-    rows = np.clip(np.arange(height)[:, None] + motion[0], 0, height - 1)
-    columns = np.clip(np.arange(width)[None] + motion[1], 0, width - 1)
-    top, left = rows.astype(np.intp), columns.astype(np.intp)
-    down, right = rows - top, columns - left
-    below, beside = np.minimum(top + 1, height - 1), np.minimum(left + 1, width - 1)
-    flat = planes.reshape(len(planes), -1)
-
-    def at(row: NDArray[np.intp], column: NDArray[np.intp]) -> Float:
-        return cast(Float, flat[:, row * width + column])
-
-    upper = at(top, left) * (1 - right) + at(top, beside) * right
-    lower = at(below, left) * (1 - right) + at(below, beside) * right
-    return np.asarray(upper * (1 - down) + lower * down, np.float32)

@@ -14,8 +14,7 @@ from typing import TypeVar, Union, get_args, get_origin, get_type_hints
 
 import click
 
-from tintype.errors import UsageError
-from tintype.options import HINT_FORM, Hint, Options
+from tintype.options import Hint, Options
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -46,26 +45,6 @@ def chosen_options(ctx: click.Context) -> Options:
         UsageError: a value outside its range.
     """
     return Options(**ctx.meta.get(_CHOSEN, {}))
-
-
-def parse_hint(text: str) -> Hint:
-    """A hint as it is written on the command line.
-
-    Args:
-        text: ``x,y,#rrggbb`` or ``x,y,#rrggbb,radius``, in pixels of the upright picture.
-
-    Raises:
-        UsageError: it is written otherwise.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    try:
-        x, y, colour, *radius = parts
-        numbers = [float(number) for number in (x, y, *radius)]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (2, 3):
-        raise UsageError(f"The hint {text!r} should be written {HINT_FORM}.")
-    return Hint(numbers[0], numbers[1], colour, *numbers[2:])
 
 
 def _option(each: Field[object], kind: object) -> Callable[[Command], Command]:
@@ -112,4 +91,4 @@ def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
 def _keep_several(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> None:
     if value:
         hints = param.name == "hints"
-        _keep(ctx, param, tuple(parse_hint(text) for text in value) if hints else value)
+        _keep(ctx, param, tuple(Hint.parse(text) for text in value) if hints else value)

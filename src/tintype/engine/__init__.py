@@ -39,10 +39,11 @@ from tintype.images import (
     write_image,
 )
 from tintype.images.tone import Tone
+from tintype.motion import STRIDE
 from tintype.options import Hint, Options, Report
 from tintype.reference import Reference
 from tintype.runtime import Float, Prediction, Session, available_cores
-from tintype.temporal import STEADY, STRIDE
+from tintype.temporal import STEADY
 
 if TYPE_CHECKING:
     import pyvips

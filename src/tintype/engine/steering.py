@@ -11,9 +11,9 @@ from tintype import color
 from tintype.engine.view import working_shape
 from tintype.errors import UsageError
 from tintype.images import classify_tone, read_image
+from tintype.motion import STRIDE
 from tintype.reference import Reference, on_cells, on_grid
 from tintype.runtime import Float, Prediction
-from tintype.temporal import STRIDE
 
 Predict = Callable[[Float], Prediction]
 

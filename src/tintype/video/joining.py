@@ -95,7 +95,7 @@ def join_film(
         options = {"movflags": "+faststart"} if target.suffix.lower() in (".mp4", ".m4v") else {}
         with av.open(str(part), "w", format=container_format(target), options=options) as output:
             copy_description(source, output, mark)
-            picture = _add_picture(output, segments[0], film)
+            picture = add_picture(output, segments[0], film)
             skipped = {other.index for other in left_out}
             copies = {
                 stream.index: copy
@@ -103,9 +103,9 @@ def join_film(
                 if stream.index in {o.index for o in film.others} - skipped
                 and (copy := add_copy(output, stream, target)) is not None
             }
-            streams = [_picture_packets(segments, picture, film)]
+            streams = [picture_packets(segments, picture, film)]
             if copies:
-                streams.append(_copied_packets(source, copies))
+                streams.append(copied_packets(source, copies))
             for _, packet in heapq.merge(*streams, key=lambda timed: timed[0]):
                 output.mux_one(packet)
         part.replace(target)
@@ -135,7 +135,8 @@ def copy_description(source: InputContainer, output: OutputContainer, mark: str 
         output.set_chapters(chapters)
 
 
-def _add_picture(output: OutputContainer, segment: Path, film: Film) -> Stream:
+def add_picture(output: OutputContainer, segment: Path, film: Film) -> Stream:
+    """Add the stream of the coloured picture, as a segment has it and the film describes it."""
     with av.open(str(segment)) as first:
         template = first.streams.video[0]
         picture = output.add_stream_from_template(template, opaque=True)
@@ -158,7 +159,7 @@ def _picture_metadata(film: Film) -> dict[str, str]:
         return tags | ({"language": stream.language} if stream.language else {})
 
 
-def _picture_packets(segments: list[Path], picture: Stream, film: Film) -> Iterator[Timed]:
+def picture_packets(segments: list[Path], picture: Stream, film: Film) -> Iterator[Timed]:
     """The packets of all segments with decoding times that never fall.
 
     The encoder of a segment knows nothing of the one before, so its first decoding times may lie
@@ -196,7 +197,8 @@ def _reordering(times: list[int]) -> int:
     return max((place - rank[time] for place, time in enumerate(times)), default=0)
 
 
-def _copied_packets(source: InputContainer, copies: dict[int, Stream]) -> Iterator[Timed]:
+def copied_packets(source: InputContainer, copies: dict[int, Stream]) -> Iterator[Timed]:
+    """The packets of the streams that are copied, by their number in the source, in order."""
     last = Fraction(-(10**9))
     chosen = [source.streams[index] for index in copies]
     for packet in source.demux(chosen):

@@ -20,7 +20,8 @@ from tintype.engine.steering import guess_on_cells
 from tintype.engine.view import working_shape
 from tintype.errors import AlreadyColour
 from tintype.images.tone import classify_tone
-from tintype.temporal import STEADY, STRIDE, Steadier
+from tintype.motion import STRIDE
+from tintype.temporal import STEADY, Steadier
 from tintype.video.decoding import Damage, frames_of
 from tintype.video.keyframes import key_frames
 from tintype.video.planes import Painter, rgb_of

@@ -46,6 +46,12 @@ def parts_of(target: Path) -> Path:
     return target.with_name(f"{target.name}.tintype-parts")
 
 
+def finished_segment(folder: Path, number: int) -> Path | None:
+    """The file of a segment in a folder of unfinished work; None while it is not finished."""
+    film = folder / f"{number:06d}.nut"
+    return film if film.with_suffix(".npz").is_file() else None
+
+
 class Segments:
     """The folder of finished segments beside an output.
 

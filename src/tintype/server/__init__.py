@@ -1,0 +1,1 @@
+"""The HTTP face: pictures at once, films and folders as jobs, live frames."""

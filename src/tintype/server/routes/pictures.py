@@ -1,0 +1,319 @@
+"""Pictures, coloured at once: ``POST /v1/colorize``, and as a public study had it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData, UploadFile
+
+from tintype.engine import Options, Report
+from tintype.errors import TintypeError, UsageError
+from tintype.images import read_image
+from tintype.server.problems import Problem, problem_of
+from tintype.server.schemas import (
+    ColorizeBody,
+    ColorizedBody,
+    OptionsForm,
+    ProblemBody,
+    ReportBody,
+    StudyBody,
+    decoded,
+    engine_options,
+    parsed,
+    sentence_of,
+)
+from tintype.server.state import State, state_of
+from tintype.server.uploads import PICTURES, safe_name
+
+router = APIRouter(tags=["Pictures"])
+
+_MOST_FIELDS = 300  # 200 of them hints
+_FIELD_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a client wants.
+
+    Attributes:
+        picture: the file.
+        name: of the file, for the answer.
+        options: how, without the reference.
+        reference: a picture in colour, if one was sent.
+        confidence: whether it is asked for.
+        as_json: whether the answer is to be JSON.
+    """
+
+    picture: bytes
+    name: str
+    options: Options
+    reference: bytes | None
+    confidence: bool
+    as_json: bool
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of it.
+
+    Attributes:
+        picture: the file.
+        format: of the file.
+        confidence: a PNG, if it was asked for.
+        report: what was done.
+    """
+
+    picture: bytes
+    format: str
+    confidence: bytes | None
+    report: Report
+
+
+@asynccontextmanager
+async def form_of(request: Request) -> AsyncIterator[FormData]:
+    """The form that was sent; its files are gone afterwards.
+
+    Raises:
+        Problem: it is none.
+    """
+    async with request.form(
+        max_files=2, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES
+    ) as form:
+        if not isinstance(form.get("file"), UploadFile):
+            raise Problem(422, 'The form has no file called "file".', "usage-error")
+        yield form
+
+
+def fields_of(form: FormData, several: tuple[str, ...] = ("hint",)) -> dict[str, Any]:
+    """The fields of a form that are no files; those that may come several times as lists."""
+    found: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            if name not in ("file", "reference"):
+                raise Problem(422, f'A file called "{name[:80]}" is not expected.', "usage-error")
+        elif name in several:
+            found.setdefault(name, []).append(value)
+        else:
+            found[name] = value
+    return found
+
+
+def with_default(given: dict[str, Any], state: State) -> dict[str, Any]:
+    """Options with the server's own network where none was named."""
+    return {"model": state.settings.model, **given}
+
+
+def switch(fields: dict[str, Any], name: str) -> bool:
+    """Take a yes or no out of the fields of a form.
+
+    Raises:
+        Problem: it is neither.
+    """
+    text = str(fields.pop(name, "false")).lower()
+    if text not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
+        raise Problem(422, f"{name}: should be true or false.", "usage-error")
+    return text in ("true", "1", "yes", "on")
+
+
+async def _asked(request: Request, state: State) -> Asked:
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    wants = request.headers.get("accept", "")
+    if kind == "application/json":
+        return await _asked_in_json(request, state, wants)
+    if kind != "multipart/form-data":
+        sentence = "Send multipart/form-data, or application/json with base64."
+        raise Problem(415, sentence)
+    async with form_of(request) as form:
+        fields = fields_of(form)
+        confidence = switch(fields, "confidence")
+        options = engine_options(parsed(OptionsForm, with_default(fields, state)))
+        file, reference = form["file"], form.get("reference")
+        assert isinstance(file, UploadFile)
+        other = await reference.read() if isinstance(reference, UploadFile) else None
+        as_json = "application/json" in wants or confidence
+        return Asked(await file.read(), file.filename or "", options, other, confidence, as_json)
+
+
+async def _asked_in_json(request: Request, state: State, wants: str) -> Asked:
+    try:
+        given = ColorizeBody.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise Problem(422, sentence_of(error.errors()), "usage-error") from error
+    chosen: BaseModel = given.options
+    options = engine_options(chosen)
+    if "model" not in chosen.model_fields_set:
+        options = replace(options, model=state.settings.model)
+    reference = None if given.reference is None else decoded(given.reference, "reference")
+    as_json = not wants.startswith("image/") or given.confidence
+    return Asked(decoded(given.image, "image"), "", options, reference, given.confidence, as_json)
+
+
+def colorized(state: State, asked: Asked) -> Made:
+    """Colour a picture; runs in a thread.
+
+    Raises:
+        TintypeError: as ``Colorizer.colorize_file``.
+    """
+    picture = read_image(asked.picture)
+    pixels, limit = sum(p.size[0] * p.size[1] for p in picture.pages), state.settings.limits.pixels
+    if pixels > limit:
+        raise UsageError(
+            f"The picture has {pixels} pixels; at once {limit} are taken, in a job more: /v1/jobs."
+        )
+    colorizer = state.shelf.get(asked.options.model)
+    options = asked.options
+    with ExitStack() as stack:
+        if asked.reference is not None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tintype-")))
+            reference = folder / f"reference{PICTURES[read_image(asked.reference).format][0]}"
+            reference.write_bytes(asked.reference)
+            options = replace(options, references=(str(reference),))
+        data, report = colorizer.colorize_file(asked.picture, None, options)
+    state.metrics.megapixels.inc(pixels / 1e6)
+    assert data is not None
+    return Made(data, picture.format, None, report)
+
+
+_FORM: dict[str, dict[str, object]] = {
+    "file": {"type": "string", "format": "binary", "description": "The picture's or film's file."},
+    "reference": {
+        "type": "string",
+        "format": "binary",
+        "description": "A picture in colour that lends its colours.",
+    },
+    "confidence": {
+        "type": "boolean",
+        "default": False,
+        "description": "Answer how sure the colours of a picture are, too.",
+    },
+}
+
+
+def form_schema(*kinds: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a form: a file, and the fields of some models."""
+    fields = dict(_FORM)
+    for kind in kinds:
+        fields |= kind.model_json_schema()["properties"]
+    return {"type": "object", "required": ["file"], "properties": fields}
+
+
+def ref(kind: type[BaseModel]) -> dict[str, str]:
+    """Where a model's schema stands in the description of the API."""
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemBody, "description": told}
+    for status, told in (
+        (400, "The request cannot be understood."),
+        (401, "An API key is needed."),
+        (403, "A page of another origin."),
+        (404, "There is no such thing."),
+        (408, "The body came too slowly."),
+        (
+            409,
+            "It does not go with what is there: the picture is in colour, the job has not ended.",
+        ),
+        (413, "The body is too large."),
+        (415, "Another content type is expected."),
+        (421, "The server does not answer to that name."),
+        (422, "The picture, film or options cannot be used."),
+        (429, "Too many requests."),
+        (503, "The server is busy."),
+        (507, "The disk is full."),
+    )
+}
+
+
+@router.post(
+    "/v1/colorize",
+    summary="Colour a picture",
+    responses={
+        200: {
+            "description": "The coloured picture in the format of the one sent, or JSON.",
+            "content": {
+                "image/*": {"schema": {"type": "string", "format": "binary"}},
+                "application/json": {"schema": ref(ColorizedBody)},
+            },
+        },
+        **PROBLEMS,
+    },
+    response_class=Response,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": form_schema(OptionsForm),
+                    "example": {"strength": 1.0, "hint": ["120,80,#6fa8dc"]},
+                },
+                "application/json": {
+                    "schema": ref(ColorizeBody),
+                    "example": {"image": "/9j/4AAQSkZJRg…", "options": {"strength": 1.0}},
+                },
+            },
+        }
+    },
+)
+async def colorize(request: Request) -> Response:
+    """Give a picture its colours: a form with a file, or JSON with base64.
+
+    The format, depth, metadata and profile of the file are kept. A form is answered with the
+    picture, unless it accepts ``application/json`` or asks for the confidence; JSON is answered
+    with JSON, unless it accepts ``image/*``.
+    """
+    state = state_of(request)
+    asked = await _asked(request, state)
+    made = await _run(state, asked)
+    suffix, media_type = PICTURES[made.format]
+    if asked.as_json:
+        return _json(made, media_type)
+    headers = {
+        "Content-Disposition": disposition(safe_name(asked.name, suffix)),
+        "Tintype-Report": json.dumps(ReportBody.of(made.report).model_dump()),
+    }
+    return Response(made.picture, 200, headers, media_type)
+
+
+async def _run(state: State, asked: Asked) -> Made:
+    try:
+        return await state.gate.run(colorized, state, asked)
+    except TintypeError as error:
+        problem = problem_of(error)
+        raise problem from error
+
+
+def _json(made: Made, media_type: str) -> Response:
+    confidence = None if made.confidence is None else base64.b64encode(made.confidence).decode()
+    body = ColorizedBody(
+        image=base64.b64encode(made.picture).decode(),
+        media_type=media_type,
+        confidence=confidence,
+        report=ReportBody.of(made.report),
+    )
+    return Response(body.model_dump_json(), media_type="application/json")
+
+
+@router.post("/colorized", summary="Colour a picture, as a public study did", responses=PROBLEMS)
+async def colorized_as_studied(request: Request, body: StudyBody) -> StudyBody:
+    """JSON with base64 in and out; pictures in colour are coloured anew."""
+    state = state_of(request)
+    options = Options(model=state.settings.model, force=True)
+    asked = Asked(decoded(body.image, "image"), "", options, None, False, True)
+    made = await _run(state, asked)
+    return StudyBody(image=base64.b64encode(made.picture).decode())
+
+
+def disposition(name: str) -> str:
+    """A Content-Disposition that gives a file its name, in any script (RFC 6266)."""
+    return f"inline; filename*=UTF-8''{quote(name)}"
