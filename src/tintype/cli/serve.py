@@ -116,18 +116,21 @@ def serve(
         limits=Limits().changed(changes),
     )
     try:
+        from tintype.server.run import listen
         from tintype.server.run import serve as run
     except ModuleNotFoundError as error:
         raise MissingExtra("The server", "server") from error
     face = face_of(ctx)
-    if not settings.is_local and not settings.api_keys:
-        face.say(
-            f"Warning: whoever reaches {host}:{port} may use this server; --api-key-file asks for "
-            "a key."
-        )
-    face.say(f"Tintype serves http://{host}:{port}; the API is described at /docs.")
-    log_to_stderr()
-    run(settings, proxies)
+    with listen(settings) as at:
+        if not settings.is_local and not settings.api_keys:
+            face.say(
+                f"Warning: whoever reaches {host} may use this server; --api-key-file asks for a "
+                "key."
+            )
+        place = f"http://{host}:{at.getsockname()[1]}"
+        face.say(f"Tintype serves {place}; the API is described at /docs.")
+        log_to_stderr()
+        run(settings, at, proxies)
 
 
 def _keys(file: Path | None) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from tintype.server.schemas import ColorizeBody, ColorizedBody, sentence_of
 from tintype.server.settings import Settings
 from tintype.server.shelf import Shelf
 from tintype.server.state import State, state_of
+from tintype.zoo import graph_file
 
 log = logging.getLogger("tintype.server")
 
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         TintypeError: the default network cannot be had, or the queue not be opened.
     """
+    graph_file(settings.model)
     settings.data.mkdir(parents=True, exist_ok=True)
     app = FastAPI(
         title="Tintype",
@@ -91,7 +93,7 @@ def guarded(app: FastAPI) -> ASGIApp:
 
 def _new_state(settings: Settings) -> State:
     at_once, threads = share_cores(_MANY)
-    records = Jobs(settings.data)
+    records = Jobs(settings.data, settings.limits.lease_s)
     return State(
         settings=settings,
         shelf=Shelf(settings.model, settings.device, threads),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import threading
 
 import uvicorn
 
+from tintype.errors import UsageError
 from tintype.server.app import create_app, guarded
 from tintype.server.jobs.records import Jobs
 from tintype.server.jobs.worker import Worker
@@ -17,18 +19,34 @@ from tintype.server.settings import Settings
 _FINISH_S = 20  # that requests in work are given when the server is stopped
 
 
-def serve(settings: Settings, proxies: tuple[str, ...] = ()) -> None:
+def listen(settings: Settings) -> socket.socket:
+    """The address that a server listens on, taken; with port 0 the system chooses one.
+
+    Raises:
+        UsageError: it cannot be had.
+    """
+    place = f"{settings.host}:{settings.port}"
+    try:
+        family, *_, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address, family=family, backlog=settings.limits.connections)
+    except OSError as error:
+        raise UsageError(f"{place} cannot be listened on: {error.strerror}.") from error
+
+
+def serve(settings: Settings, at: socket.socket, proxies: tuple[str, ...] = ()) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         settings: how.
+        at: where, as of :func:`listen`.
         proxies: addresses whose X-Forwarded-For is believed.
 
     Raises:
         TintypeError: as ``create_app``.
-        OSError: the address cannot be listened on.
     """
-    server(settings, proxies).run()
+    server(settings, proxies).run(sockets=[at])
 
 
 def server(settings: Settings, proxies: tuple[str, ...] = ()) -> uvicorn.Server:
@@ -60,7 +78,7 @@ def work(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    worker = Worker(settings, Jobs(settings.data))
+    worker = Worker(settings, Jobs(settings.data, settings.limits.lease_s))
     worker.start()
     logging.getLogger("tintype.jobs").info("Waiting for jobs in %s.", settings.data)
     stop.wait()

@@ -31,6 +31,9 @@ class Limits:
     zip_files: int = field(default=10_000, metadata={"help": "in a zip"})
     unzipped_bytes: int = field(default=16 << 30, metadata={"help": "of a zip when unpacked"})
     job_s: float = field(default=12 * 3600.0, metadata={"help": "that one attempt at a job takes"})
+    lease_s: float = field(
+        default=30.0, metadata={"help": "that a worker may be silent before it counts as dead"}
+    )
     header_s: float = field(default=10.0, metadata={"help": "until a request's head is here"})
     body_s: float = field(default=60.0, metadata={"help": "until a picture's body is here"})
     job_body_s: float = field(default=3600.0, metadata={"help": "until a job's body is here"})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from tintype.batch.manifest import MANIFEST_NAME
@@ -42,7 +44,9 @@ def unpack(source: Path, target: Path, limits: Limits) -> None:
                 left = _extract(opened, member, part / safe_name(member), left)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, ValueError) as error:
         raise UnreadableImage(f"The zip cannot be unpacked: {error}.") from error
-    except zipfile.zlib.error as error:  # type: ignore[attr-defined]
+    except (zlib.error, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # of the disk; a place before the file's beginning is the zip's own fault
         raise UnreadableImage("The zip cannot be unpacked: it is damaged.") from error
     part.mkdir(exist_ok=True)
     part.rename(target)

@@ -33,9 +33,6 @@ from tintype.images import atomic
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 Kind = Literal["film", "pictures", "picture"]
 
-LEASE_S = 30.0
-"""A worker whose heartbeat is older is taken for dead."""
-
 ATTEMPTS = 3
 """After so many workers died over a job it has failed."""
 
@@ -131,10 +128,10 @@ class Jobs:
 
     Args:
         data: the folder; made when it is not there.
-        lease_s: as of ``LEASE_S``.
+        lease_s: a worker whose heartbeat is older is taken for dead.
     """
 
-    def __init__(self, data: Path, lease_s: float = LEASE_S) -> None:
+    def __init__(self, data: Path, lease_s: float = 30.0) -> None:
         self._jobs, self._new = data / "jobs", data / "new"
         self.lease_s = lease_s
         for folder in (self._jobs, self._new):

@@ -1,0 +1,96 @@
+"""``tintype serve`` and ``tintype worker``: keys, warnings, limits, and how they stop."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tintype.cli import main
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def serving(tmp_path: Path, model: Path, *arguments: str) -> tuple[subprocess.Popen[str], int]:
+    port = free_port()
+    command = [sys.executable, "-m", "tintype.cli", "serve", "--port", str(port)]
+    command += ["--data", str(tmp_path / "data"), "--model", str(model), *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process, port
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.05)
+    raise AssertionError("the server did not start")
+
+
+def test_it_serves_until_it_is_terminated(tmp_path: Path, tiny_model: Path) -> None:
+    process, port = serving(tmp_path, tiny_model)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+        assert answer.read() == b"ok"
+    process.terminate()
+    _, said = process.communicate(timeout=20)
+    assert f"http://127.0.0.1:{port}" in said
+    assert "/docs" in said
+    assert "Warning" not in said
+    assert "Traceback" not in said
+
+
+def test_an_open_address_without_a_key_is_warned_of(tmp_path: Path, tiny_model: Path) -> None:
+    process, _ = serving(tmp_path, tiny_model, "--host", "0.0.0.0", "--workers", "0")
+    process.terminate()
+    _, said = process.communicate(timeout=20)
+    assert "Warning: whoever reaches 0.0.0.0" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--limit", "beauty=3"], "There is no limit"),
+        (["--limit", "pixels=many"], "should be a number"),
+        (["--limit", "pixels=0"], "above 0"),
+        (["--model", "no-such-model"], "no model"),
+        (["--redis", "ftp://x"], "no address of a Redis server"),
+    ],
+)
+def test_odd_options_are_told_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    assert main(["serve", "--data", str(tmp_path), "--port", "0", *arguments]) in (1, 2)
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+
+
+def test_short_keys_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("# ours\nabc\n")
+    assert main(["serve", "--data", str(tmp_path), "--api-key-file", str(keys)]) == 2
+    assert "at least 16" in capsys.readouterr().err
+    monkeypatch.setenv("TINTYPE_API_KEYS", "short")
+    assert main(["serve", "--data", str(tmp_path)]) == 2
+
+
+def test_a_taken_address_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_model: Path
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        arguments = ["--data", str(tmp_path), "--port", port, "--model", str(tiny_model)]
+        assert main(["serve", *arguments]) == 2
+    assert port in capsys.readouterr().err
