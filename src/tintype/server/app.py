@@ -14,7 +14,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -28,7 +27,7 @@ from tintype.server.jobs.records import Jobs
 from tintype.server.jobs.worker import Worker
 from tintype.server.metrics import Metrics
 from tintype.server.problems import MEDIA_TYPE, Problem, problem_of
-from tintype.server.routes import jobs, live, pictures, service
+from tintype.server.routes import jobs, live, page, pictures, predict, service
 from tintype.server.schemas import ColorizeBody, ColorizedBody, sentence_of
 from tintype.server.settings import Settings
 from tintype.server.shelf import Shelf
@@ -66,9 +65,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.tintype = _new_state(settings)
-    for part in (pictures, jobs, service, live):
+    for part in (pictures, predict, jobs, service, live, page):
         app.include_router(part.router)
-    app.get("/", include_in_schema=False)(_root)
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.mount("/docs/files", StaticFiles(packages=[("fastapi_offline", "static")]))
     app.middleware("http")(_counted)
@@ -126,10 +124,6 @@ async def _load(state: State) -> None:
         log.error("The network cannot be loaded: %s", error)
         return
     state.ready = True
-
-
-async def _root() -> JSONResponse:
-    return JSONResponse({"status": "ok"})
 
 
 async def _counted(

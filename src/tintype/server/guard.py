@@ -27,6 +27,8 @@ KEY_COOKIE = "tintype-key"
 """A page sends the key so, since links and pictures in it cannot carry headers."""
 
 _SMALL_BODY = 64 << 10  # of requests that carry no picture
+_VIEW_BODY = 4 << 20  # of those that carry a network's view of one
+_PICTURE_PATHS = frozenset(("/v1/colorize", "/v1/preview", "/colorized"))
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _MOST_CLIENTS = 10_000  # whose rate is remembered
 
@@ -177,8 +179,10 @@ class Body:
         self._counted = self._seen = 0
         self._most, self._seconds = _SMALL_BODY, limits.body_s
         self._holds = True
-        if scope["method"] == "POST" and scope["path"] in ("/v1/colorize", "/colorized"):
+        if scope["method"] == "POST" and scope["path"] in _PICTURE_PATHS:
             self._most = limits.upload_bytes
+        elif scope["method"] == "POST" and scope["path"] == "/v1/predict":
+            self._most = _VIEW_BODY
         elif scope["method"] == "POST" and scope["path"] == "/v1/jobs":
             self._most, self._seconds = limits.job_bytes, limits.job_body_s
             self._holds = False  # goes to disk as it comes

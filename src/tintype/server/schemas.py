@@ -140,6 +140,21 @@ class ReportBody(BaseModel):
         )
 
 
+class PredictionBody(BaseModel):
+    """The colours of a view, for whoever joins them with the picture's own lightness."""
+
+    height: int = Field(description="Rows of ab; one covers ``stride`` rows of the view.")
+    width: int
+    stride: int
+    ab: str = Field(
+        description="Base64 of int16, little-endian, hundredths of CIE a* row by row, then of b*."
+    )
+    confidence: str | None = Field(
+        default=None, description="Base64 of uint8, row by row: 255 is sure. None: it cannot say."
+    )
+    model: str = Field(description="Name and version.")
+
+
 class StudyBody(BaseModel):
     """A picture as a public study's clients send and receive it."""
 
@@ -225,6 +240,7 @@ class ModelBody(BaseModel):
     summary: str
     licence: str
     paper: str
+    guided: bool | None = Field(description="Whether it takes hints; null until it is loaded.")
     ready: bool = Field(description="Whether its weights are here.")
 
 

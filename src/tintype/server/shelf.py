@@ -48,6 +48,12 @@ class Shelf:
             self._loaded.move_to_end(name)
             return self._loaded[name]
 
+    def takes_hints(self, name: str) -> bool | None:
+        """Whether a network takes hints; None when it is not loaded."""
+        with self._lock:
+            loaded = self._loaded.get(name)
+        return None if loaded is None else loaded.guided
+
     def offered(self) -> list[Weights]:
         """What clients may name, the default first."""
         return list(list_models())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import tempfile
 from collections.abc import AsyncIterator
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 from fastapi import APIRouter, Request, Response
+from PIL import Image
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
@@ -39,6 +42,7 @@ router = APIRouter(tags=["Pictures"])
 
 _MOST_FIELDS = 300  # 200 of them hints
 _FIELD_BYTES = 4096
+_PREVIEW = 2048
 
 
 @dataclass(frozen=True)
@@ -207,6 +211,9 @@ def form_schema(*kinds: type[BaseModel]) -> dict[str, Any]:
     return {"type": "object", "required": ["file"], "properties": fields}
 
 
+_FILE_ALONE = {"type": "object", "required": ["file"], "properties": {"file": _FORM["file"]}}
+
+
 def ref(kind: type[BaseModel]) -> dict[str, str]:
     """Where a model's schema stands in the description of the API."""
     return {"$ref": f"#/components/schemas/{kind.__name__}"}
@@ -302,6 +309,53 @@ def _json(made: Made, media_type: str) -> Response:
         report=ReportBody.of(made.report),
     )
     return Response(body.model_dump_json(), media_type="application/json")
+
+
+@router.post(
+    "/v1/preview",
+    summary="Show a picture small",
+    responses={
+        200: {
+            "description": "The first page as it is, upright, at most 2048 pixels wide or high.",
+            "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **PROBLEMS,
+    },
+    response_class=Response,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": _FILE_ALONE}},
+        }
+    },
+)
+async def preview(request: Request) -> Response:
+    """A JPEG of any picture that can be read, for browsers that cannot open it."""
+    state = state_of(request)
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise Problem(415, "Send multipart/form-data.")
+    async with form_of(request) as form:
+        file = form["file"]
+        assert isinstance(file, UploadFile)
+        data = await file.read()
+    try:
+        small = await state.gate.run(_small, data, state.settings.limits.pixels)
+    except TintypeError as error:
+        raise problem_of(error) from error
+    return Response(small, media_type="image/jpeg")
+
+
+def _small(data: bytes, limit: int) -> bytes:
+    picture = read_image(data)
+    height, width = picture.size
+    if height * width > limit:
+        raise UsageError(f"The picture has {height * width} pixels; {limit} are taken.")
+    factor = min(1.0, _PREVIEW / max(height, width))
+    rgb = picture.small(max(1, round(height * factor)), max(1, round(width * factor)))
+    file = io.BytesIO()
+    pixels = np.rint(rgb.clip(0, 1) * 255).astype(np.uint8)
+    Image.fromarray(pixels).save(file, "JPEG", quality=92)
+    return file.getvalue()
 
 
 @router.post("/colorized", summary="Colour a picture, as a public study did", responses=PROBLEMS)

@@ -83,6 +83,7 @@ async def metrics(request: Request) -> Response:
 )
 async def models(request: Request) -> list[ModelBody]:
     """What ``model`` may name; those that are not ready are not on this server."""
+    shelf = state_of(request).shelf
     return [
         ModelBody(
             name=record.name,
@@ -90,9 +91,10 @@ async def models(request: Request) -> list[ModelBody]:
             summary=record.summary,
             licence=record.licence,
             paper=record.paper,
+            guided=shelf.takes_hints(record.name),
             ready=record.is_here,
         )
-        for record in state_of(request).shelf.offered()
+        for record in shelf.offered()
     ]
 
 
