@@ -1,0 +1,281 @@
+"""The page in a real browser: headless Chromium against a real server with the tiny network."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+
+from conftest import grey_pixels
+from film_samples import write_film
+from tintype.engine import Colorizer, Options
+from tintype.server.run import listen, server
+from tintype.server.settings import Settings
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
+FLAGS = [
+    *("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
+    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+]
+
+pytestmark = pytest.mark.skipif(
+    not Path(CHROMIUM).exists() and "TINTYPE_CI" not in os.environ,
+    reason="needs Chromium (Debian: chromium)",
+)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[str]:
+    """Where a server listens."""
+    data = tmp_path_factory.mktemp("server")
+    settings = Settings(data=data, model=str(tiny_model), device="cpu", port=0)
+    with listen(settings) as at:
+        running = server(settings)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [at]})
+        thread.start()
+        while not running.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{at.getsockname()[1]}"
+        running.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield launched(playwright)
+
+
+def launched(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+@pytest.fixture
+def context(chromium: Browser, address: str) -> Iterator[BrowserContext]:
+    """A fresh visitor; whatever goes to another host, or fails in the page, fails the test."""
+    context = chromium.new_context(viewport={"width": 1100, "height": 700})
+    context.grant_permissions(["camera"], origin=address)
+    faults: list[str] = []
+    context.on("weberror", lambda error: faults.append(str(error.error)))
+    context.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((address, "blob:", "data:"))
+            else faults.append(request.url)
+        ),
+    )
+    yield context
+    context.close()
+    assert not faults
+
+
+@pytest.fixture
+def page(context: BrowserContext, address: str) -> Page:
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.goto(address)
+    expect(page.locator("#language option")).not_to_have_count(0)
+    return page
+
+
+def picture(folder: Path, name: str = "grandma.png", seed: int = 0) -> Path:
+    path = folder / name
+    Image.fromarray(grey_pixels(300, 400, seed)).save(path)
+    return path
+
+
+def coloured(page: Page, *paths: Path) -> None:
+    """Open pictures and wait until they are coloured."""
+    page.set_input_files("#files", [str(path) for path in paths])
+    expect(page.locator("#busy")).to_be_hidden()
+    expect(page.locator("#view")).to_be_visible()
+    page.wait_for_timeout(1000)  # the seam comes to rest
+
+
+def pixel(page: Page, across: float, down: float) -> tuple[int, ...]:
+    """What the canvas shows at a part of the picture's width and height."""
+    shot = Image.open(io.BytesIO(page.locator("#view").screenshot())).convert("RGB")
+    height = shot.height
+    width = height * 400 / 300
+    left = (shot.width - width) / 2
+    x, y = round(left + across * width), round(down * height)
+    box = np.asarray(shot)[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3)
+    return tuple(int(v) for v in np.median(box, axis=0))
+
+
+def chroma(rgb: tuple[int, ...]) -> int:
+    return max(rgb) - min(rgb)
+
+
+def test_a_picture_is_shown_grey_and_coloured_as_the_engine_colours_it(
+    page: Page, tmp_path: Path, tiny_model: Path
+) -> None:
+    path = picture(tmp_path)
+    coloured(page, path)
+    assert chroma(pixel(page, 0.25, 0.5)) <= 3
+    made = Colorizer.load(tiny_model, "cpu").colorize(np.asarray(Image.open(path)))
+    for across, down in ((0.6, 0.3), (0.75, 0.5), (0.9, 0.8)):
+        x, y = int(across * 400), int(down * 300)
+        expected = np.median(made[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3), axis=0)
+        shown = pixel(page, across, down)
+        # The page's own view has 256² pixels, the tiny network's working size is 64.
+        assert np.abs(np.asarray(shown, float) - expected).max() < 16, (shown, expected)
+
+
+def test_the_seam_moves_by_mouse_and_keyboard(page: Page, tmp_path: Path) -> None:
+    coloured(page, picture(tmp_path))
+    seam = page.locator("#seam")
+    box = seam.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + 60
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 200, y, steps=4)
+    page.mouse.up()
+    assert int(seam.get_attribute("aria-valuenow") or 0) > 60
+    assert chroma(pixel(page, 0.6, 0.5)) <= 3
+    seam.focus()
+    page.keyboard.press("Home")
+    expect(seam).to_have_attribute("aria-valuenow", "0")
+    assert chroma(pixel(page, 0.3, 0.5)) > 8
+    page.keyboard.press("ArrowRight")
+    expect(seam).to_have_attribute("aria-valuenow", "2")
+
+
+def test_strength_answers_without_the_server_and_is_saved(
+    page: Page, tmp_path: Path, tiny_model: Path
+) -> None:
+    path = picture(tmp_path)
+    coloured(page, path)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator("#strength").fill("0")
+    assert chroma(pixel(page, 0.75, 0.5)) <= 3
+    page.locator("#strength").fill("1.5")
+    assert chroma(pixel(page, 0.75, 0.5)) > 12
+    assert not asked
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    assert download.value.suggested_filename == "grandma-color.png"
+    expected = Colorizer.load(tiny_model, "cpu").colorize(path.read_bytes(), Options(strength=1.5))
+    assert Path(download.value.path()).read_bytes() == expected
+
+
+def test_zoom_and_reload_keep_the_work(page: Page, tmp_path: Path) -> None:
+    coloured(page, picture(tmp_path))
+    page.locator("#strength").fill("0.4")
+    page.locator("#strength").dispatch_event("change")
+    page.locator("#view").focus()
+    for _ in range(4):
+        page.keyboard.press("+")
+    page.wait_for_timeout(200)
+    page.reload()
+    expect(page.locator("#view")).to_be_visible()
+    expect(page.locator("#strength-value")).to_have_text("40 %")
+
+
+def test_many_pictures_come_back_in_one_zip(page: Page, tmp_path: Path) -> None:
+    paths = [picture(tmp_path, f"scan {n}.png", n) for n in range(3)]
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(paths[0].read_bytes()[:500])
+    page.set_input_files("#files", [str(path) for path in (*paths, broken)])
+    expect(page.locator("#cards button")).to_have_count(4)
+    expect(page.locator("#said")).to_contain_text("broken.png")
+    expect(page.locator("#busy")).to_be_hidden()
+    with page.expect_download() as download:
+        page.locator("#save-all").click()
+    with zipfile.ZipFile(download.value.path()) as made:
+        assert made.testzip() is None
+        assert made.namelist() == [f"scan {n}-color.png" for n in range(3)]
+
+
+def test_what_the_browser_cannot_open_is_shown_all_the_same(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "scan.tif"
+    Image.fromarray(grey_pixels(300, 400)).save(path)
+    coloured(page, path)
+    assert chroma(pixel(page, 0.75, 0.5)) > 8
+
+
+def test_a_film_is_a_job_with_progress_and_a_result(page: Page, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "reel.mp4", 50, codec="libx264")
+    page.set_input_files("#files", str(film))
+    expect(page.locator("#busy")).to_be_visible()
+    expect(page.locator("#busy")).to_be_hidden(timeout=30_000)
+    expect(page.locator("#film")).to_have_attribute("src", re.compile("/result$"))
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    assert "reel-color.mp4" in download.value.suggested_filename
+
+
+def test_the_camera_is_shown_in_colour(page: Page) -> None:
+    page.locator("#live").click()
+    expect(page.locator("#camera")).to_be_visible()
+    expect(page.locator("#camera-said")).to_contain_text("frames per second", timeout=20_000)
+    page.locator("#camera-close").click()
+    expect(page.locator("#camera")).to_be_hidden()
+
+
+@pytest.mark.parametrize("language", ["de", "es", "ne", "fa", "hi"])
+def test_every_word_is_there_in_every_language(page: Page, language: str) -> None:
+    page.locator("#language").select_option(language)
+    direction = "rtl" if language == "fa" else "ltr"
+    expect(page.locator("html")).to_have_attribute("dir", direction)
+    expect(page.locator("#choose")).not_to_have_text("Choose a file")
+    known = page.evaluate(
+        """async () => {
+            const words = await (await fetch("/static/strings.js")).text();
+            return words.match(/^  [a-z]{2}: \\{[^]*?^  \\},/gm).map(
+                (table) => [...table.matchAll(/^    "?([a-z ]+)"?:/gm)].map((m) => m[1]).join());
+        }"""
+    )
+    assert len(known) == 6
+    assert len(set(known)) == 1
+
+
+def test_a_phone_has_room_for_it(chromium: Browser, address: str, tmp_path: Path) -> None:
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    page.goto(address)
+    coloured(page, picture(tmp_path))
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390
+    expect(page.locator("#notice")).to_be_visible()
+    for name in ("save", "add", "strength"):
+        box = page.locator(f"#{name}").bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+        assert box["y"] + box["height"] <= 844
+    context.close()
+
+
+def test_the_keyboard_is_enough(page: Page, tmp_path: Path) -> None:
+    coloured(page, picture(tmp_path))
+    reached = set()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id"))
+    assert {"language", "theme", "view", "seam", "strength", "reference", "save"} <= reached
+
+
+def test_a_server_that_goes_away_loses_nothing(page: Page, tmp_path: Path) -> None:
+    coloured(page, picture(tmp_path))
+    page.context.set_offline(True)
+    page.locator("#save").click()
+    expect(page.locator("#said")).to_contain_text("What you have done is kept")
+    page.context.set_offline(False)
+    with page.expect_download():
+        page.locator("#save").click()
