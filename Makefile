@@ -7,7 +7,7 @@ PHOTO  ?=
 OUT    ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types tests slow size clean
+.PHONY: help demo serve test lint types tests slow size clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,11 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[dev]"
-	@touch $@ $(VENV)/demo.stamp
+	@touch $@ $(VENV)/demo.stamp $(VENV)/serve.stamp
+
+$(VENV)/serve.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[server]"
+	@touch $@
 
 demo: $(VENV)/demo.stamp ## colorize sample pictures, or yours: make demo PHOTO=path
 ifeq ($(PHOTO),)
@@ -35,6 +39,10 @@ else
 	@$(BIN)/tintype compare "$(PHOTO)" -o "$(OUT)/before-after.png" --overwrite
 endif
 	@echo "The results are in $(OUT)/colour, before and after side by side in $(OUT)/before-after.png"
+	@echo "The page: make serve, which opens it in the browser (or tintype serve --open)"
+
+serve: $(VENV)/serve.stamp ## open the page in the browser
+	@$(BIN)/tintype serve --open
 
 test: lint types tests ## set up, lint, check types, run the tests
 

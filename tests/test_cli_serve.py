@@ -94,3 +94,37 @@ def test_a_taken_address_is_told(
         arguments = ["--data", str(tmp_path), "--port", port, "--model", str(tiny_model)]
         assert main(["serve", *arguments]) == 2
     assert port in capsys.readouterr().err
+
+
+def test_https_for_the_local_network(tmp_path: Path, tiny_model: Path) -> None:
+    import ssl
+
+    process, port = serving(tmp_path, tiny_model, "--tls", "--workers", "0")
+    chain = tmp_path / "data" / "tls" / "certificate.pem"
+    assert (tmp_path / "data" / "tls" / "key.pem").stat().st_mode & 0o077 == 0
+    trusted = ssl.create_default_context(cafile=chain)
+    url = f"https://127.0.0.1:{port}/healthz"
+    with urllib.request.urlopen(url, timeout=5, context=trusted) as answer:
+        assert answer.read() == b"ok"
+    process.terminate()
+    _, said = process.communicate(timeout=20)
+    assert "https://" in said
+    assert "/#key=" in said
+    assert "▄" in said  # the code
+
+
+def test_a_certificate_is_kept_while_it_serves(tmp_path: Path) -> None:
+    from tintype.server.tls import own
+
+    first = own(tmp_path, ("localhost", "127.0.0.1")).chain.read_bytes()
+    assert own(tmp_path, ("localhost",)).chain.read_bytes() == first
+    assert own(tmp_path, ("192.168.1.5", "localhost")).chain.read_bytes() != first
+
+
+def test_what_is_no_certificate_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.pem").write_text("nothing")
+    arguments = ["--tls-cert", str(tmp_path / "a.pem"), str(tmp_path / "a.pem"), "--port", "0"]
+    assert main(["serve", "--data", str(tmp_path), *arguments]) == 2
+    assert "no certificate" in capsys.readouterr().err

@@ -279,3 +279,26 @@ def test_a_server_that_goes_away_loses_nothing(page: Page, tmp_path: Path) -> No
     page.context.set_offline(False)
     with page.expect_download():
         page.locator("#save").click()
+
+
+def test_a_key_is_asked_for_once(chromium: Browser, tmp_path: Path, tiny_model: Path) -> None:
+    key = "a key of ours & more"
+    settings = Settings(data=tmp_path, model=str(tiny_model), port=0, workers=0, api_keys=(key,))
+    with listen(settings) as at:
+        running = server(settings)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [at]})
+        thread.start()
+        try:
+            while not running.started:
+                time.sleep(0.01)
+            page = chromium.new_page()
+            page.goto(f"http://127.0.0.1:{at.getsockname()[1]}/")
+            expect(page.locator("#key")).to_be_visible()
+            page.locator("#key-text").fill(key)
+            page.keyboard.press("Enter")
+            expect(page.locator("#key")).to_be_hidden()
+            coloured(page, picture(tmp_path))
+            page.close()
+        finally:
+            running.should_exit = True
+            thread.join()

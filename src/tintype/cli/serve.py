@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
+import threading
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from tintype.cli.face import face_of
+from tintype.cli.face import Face, face_of
 from tintype.errors import MissingExtra, UsageError
+
+if TYPE_CHECKING:
+    from tintype.server.settings import Settings
 
 KEYS_VARIABLE = "TINTYPE_API_KEYS"
 _SHORTEST_KEY = 16
-
+_UNTIL_IT_LISTENS_S = 1.0
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -52,7 +58,7 @@ def data_option(command: Command) -> Command:
 
 
 @click.command(short_help="Serve the HTTP API.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", help="Address to listen on. [default: 127.0.0.1; every address with --tls]")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @data_option
 @click.option("--model", default="tintype", show_default=True, help="Name, or an .onnx file.")
@@ -77,11 +83,27 @@ def data_option(command: Command) -> Command:
     help="Requests per minute of one client. [default: no limit]",
 )
 @click.option("--trust-proxy", "proxies", multiple=True, help="Believe this proxy's address lists.")
+@click.option(
+    "--tls",
+    is_flag=True,
+    help="HTTPS for the local network, with a certificate made here, a key made up, and the "
+    "address as a QR code. Cameras and installation on a phone need it.",
+)
+@click.option(
+    "--tls-cert",
+    type=(
+        click.Path(exists=True, dir_okay=False, path_type=Path),
+        click.Path(exists=True, dir_okay=False, path_type=Path),
+    ),
+    metavar="CHAIN KEY",
+    help="HTTPS with a certificate that you have, as two PEM files.",
+)
+@click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
 @click.pass_context
 def serve(
     ctx: click.Context,
     *,
-    host: str,
+    host: str | None,
     port: int,
     data: Path,
     redis: str | None,
@@ -94,43 +116,67 @@ def serve(
     hosts: tuple[str, ...],
     rate: int,
     proxies: tuple[str, ...],
+    tls: bool,
+    tls_cert: tuple[Path, Path] | None,
+    opens: bool,
 ) -> None:
-    """Serve the HTTP API: pictures at once, films and folders as jobs, live frames.
+    """Serve the page and the HTTP API: pictures at once, films and folders as jobs, live frames.
 
-    What it offers is described at /docs.
+    What the API offers is described at /docs.
     """
     from tintype.server.settings import Limits, Settings
 
+    keys = _keys(api_key_file)
     settings = Settings(
         data=data.absolute(),
-        host=host,
+        host=host or ("0.0.0.0" if tls else "127.0.0.1"),
         port=port,
         model=model,
         device=device,
         redis=redis,
         workers=workers,
-        api_keys=_keys(api_key_file),
+        api_keys=keys or ((secrets.token_urlsafe(18),) if tls else ()),
         origins=origins,
         hosts=hosts,
         rate=rate,
         limits=Limits().changed(changes),
     )
     try:
+        from tintype.server import tls as https
         from tintype.server.run import listen
         from tintype.server.run import serve as run
     except ModuleNotFoundError as error:
         raise MissingExtra("The server", "server") from error
-    face = face_of(ctx)
     with listen(settings) as at:
-        if not settings.is_local and not settings.api_keys:
-            face.say(
-                f"Warning: whoever reaches {host} may use this server; --api-key-file asks for a "
-                "key."
-            )
-        place = f"http://{host}:{at.getsockname()[1]}"
-        face.say(f"Tintype serves {place}; the API is described at /docs.")
+        certificate, name = None, host or settings.host
+        if tls_cert is not None:
+            certificate = https.given(*tls_cert)
+        elif tls:
+            name = https.local_address() if settings.host == "0.0.0.0" else settings.host
+            certificate = https.own(settings.data / "tls", (name, "localhost", "127.0.0.1"))
+        scheme = "http" if certificate is None else "https"
+        address = f"{scheme}://{name}:{at.getsockname()[1]}/"
+        made_up = f"#key={settings.api_keys[0]}" if tls and not keys else ""
+        _announce(face_of(ctx), settings, address + made_up, as_code=tls)
+        if opens:
+            threading.Timer(_UNTIL_IT_LISTENS_S, webbrowser.open, [address + made_up]).start()
         log_to_stderr()
-        run(settings, at, proxies)
+        run(settings, at, proxies, certificate)
+
+
+def _announce(face: Face, settings: Settings, address: str, *, as_code: bool) -> None:
+    """Say where the server is, and who may use it."""
+    from tintype.server.tls import qr_code
+
+    if not settings.is_local and not settings.api_keys:
+        face.say(
+            f"Warning: whoever reaches {settings.host} may use this server; --api-key-file asks "
+            "for a key."
+        )
+    face.say(f"Tintype serves {address}; the API is described at /docs.")
+    if as_code:
+        click.echo(qr_code(address), err=True)
+        face.say("Browsers will warn of the certificate once, since it was made here.")
 
 
 def _keys(file: Path | None) -> tuple[str, ...]:

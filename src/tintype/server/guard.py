@@ -12,7 +12,7 @@ import hmac
 import time
 from collections import OrderedDict
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,8 +20,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tintype.server.problems import Problem
 from tintype.server.settings import Limits, Settings
 
-OPEN = frozenset(("/healthz", "/readyz"))
-"""Paths that need no key, for whoever looks whether the server is well."""
+OPEN = frozenset(("/healthz", "/readyz", "/", "/worker.js"))
+"""Paths that need no key: whether the server is well, and the page that asks for one."""
+
+_OPEN_FOLDER = "/static/"
 
 KEY_COOKIE = "tintype-key"
 """A page sends the key so, since links and pictures in it cannot carry headers."""
@@ -98,12 +100,13 @@ class Guard:
             raise Problem(421, "This server does not answer to that name; see --allow-host.")
         self._refuse_origin(scope, headers, host)
         owner = self._owner(headers)
-        if self._keys and owner is None and scope["path"] not in OPEN:
+        is_open = scope["path"] in OPEN or scope["path"].startswith(_OPEN_FOLDER)
+        if self._keys and owner is None and not is_open:
             advice = {"WWW-Authenticate": 'Bearer realm="tintype"'}
             raise Problem(401, "An API key is needed: Authorization: Bearer KEY.", headers=advice)
         scope.setdefault("state", {})["owner"] = owner or ""
         client = owner or (scope.get("client") or ("", 0))[0]
-        wait_s = 0.0 if scope["path"] in OPEN else self._rates.wait_s(client)
+        wait_s = 0.0 if is_open else self._rates.wait_s(client)
         if wait_s:
             retry = {"Retry-After": str(int(wait_s) + 1)}
             raise Problem(429, "That was too often; wait a moment.", headers=retry)
@@ -280,4 +283,4 @@ def _cookie(headers: Headers) -> str | None:
         found = SimpleCookie(headers.get("cookie", "")).get(KEY_COOKIE)
     except CookieError:
         return None
-    return None if found is None else found.value
+    return None if found is None else unquote(found.value)

@@ -15,6 +15,7 @@ from tintype.server.jobs.records import Jobs
 from tintype.server.jobs.worker import Worker
 from tintype.server.protocol import LONGEST_HEAD_BYTES, protocol_with
 from tintype.server.settings import Settings
+from tintype.server.tls import Certificate
 
 _FINISH_S = 20  # that requests in work are given when the server is stopped
 
@@ -35,21 +36,29 @@ def listen(settings: Settings) -> socket.socket:
         raise UsageError(f"{place} cannot be listened on: {error.strerror}.") from error
 
 
-def serve(settings: Settings, at: socket.socket, proxies: tuple[str, ...] = ()) -> None:
+def serve(
+    settings: Settings,
+    at: socket.socket,
+    proxies: tuple[str, ...] = (),
+    certificate: Certificate | None = None,
+) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         settings: how.
         at: where, as of :func:`listen`.
         proxies: addresses whose X-Forwarded-For is believed.
+        certificate: of HTTPS; None: HTTP.
 
     Raises:
         TintypeError: as ``create_app``.
     """
-    server(settings, proxies).run(sockets=[at])
+    server(settings, proxies, certificate).run(sockets=[at])
 
 
-def server(settings: Settings, proxies: tuple[str, ...] = ()) -> uvicorn.Server:
+def server(
+    settings: Settings, proxies: tuple[str, ...] = (), certificate: Certificate | None = None
+) -> uvicorn.Server:
     """The server, not yet running."""
     limits = settings.limits
     config = uvicorn.Config(
@@ -69,6 +78,8 @@ def server(settings: Settings, proxies: tuple[str, ...] = ()) -> uvicorn.Server:
         server_header=False,
         lifespan="on",
         log_config=None,
+        ssl_certfile=certificate.chain if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
     )
     return uvicorn.Server(config)
 

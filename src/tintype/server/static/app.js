@@ -534,6 +534,30 @@ async function openCamera() {
   }
 }
 
+// --- keys ---
+
+function useKey(key) {
+  const safe = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `tintype-key=${encodeURIComponent(key)}; SameSite=Strict; path=/; max-age=31536000${safe}`;
+}
+
+/** Take the key out of an address that `tintype serve --tls` has printed. */
+function keyOfAddress() {
+  const key = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (!key) return;
+  useKey(key);
+  history.replaceState(null, "", location.pathname);
+}
+
+function askForKey() {
+  $("key").showModal();
+  $("key").addEventListener("close", () => {
+    if (!$("key-text").value) return;
+    useKey($("key-text").value);
+    location.reload();
+  }, { once: true });
+}
+
 // --- the beginning ---
 
 function theme(wanted) {
@@ -557,6 +581,7 @@ function words() {
 }
 
 async function begin() {
+  keyOfAddress();
   theme(setting("theme"));
   $("theme").addEventListener("click", () => {
     const next = document.documentElement.dataset.theme === "light" ? "dark" : "light";
@@ -590,7 +615,8 @@ async function networks() {
     $("model").replaceChildren(...names);
     $("model-row").hidden = ready.length < 2;
   } catch (error) {
-    say(error.message);
+    if (error.status === 401) askForKey();
+    else say(error.message);
   }
 }
 

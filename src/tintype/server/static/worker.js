@@ -3,7 +3,7 @@
 const NAME = "tintype-shell-1";
 const FILES = [
   "/",
-  ...["style.css", "app.js", "api.js", "camera.js", "picture.js", "store.js", "strings.js", "viewer.js"].map(
+  ...["style.css", "app.js", "api.js", "camera.js", "picture.js", "store.js", "strings.js", "viewer.js", "zip.js"].map(
     (name) => `/static/${name}`,
   ),
   "/static/icon.svg",
