@@ -295,7 +295,9 @@ def test_a_key_is_asked_for_once(chromium: Browser, tmp_path: Path, tiny_model: 
             page.goto(f"http://127.0.0.1:{at.getsockname()[1]}/")
             expect(page.locator("#key")).to_be_visible()
             page.locator("#key-text").fill(key)
-            page.keyboard.press("Enter")
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
+            expect(page.locator("#language option")).not_to_have_count(0)
             expect(page.locator("#key")).to_be_hidden()
             coloured(page, picture(tmp_path))
             page.close()
