@@ -10,6 +10,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,20 +36,28 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[str]:
-    """Where a server listens."""
-    data = tmp_path_factory.mktemp("server")
-    settings = Settings(data=data, model=str(tiny_model), device="cpu", port=0)
+@contextmanager
+def serving(data: Path, model: Path, **changes: object) -> Iterator[str]:
+    """The address of a server that runs in a thread."""
+    settings = Settings(data=data, model=str(model), device="cpu", port=0, **changes)  # type: ignore[arg-type]
     with listen(settings) as at:
         running = server(settings)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [at]})
         thread.start()
-        while not running.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{at.getsockname()[1]}"
-        running.should_exit = True
-        thread.join()
+        try:
+            while not running.started:
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{at.getsockname()[1]}"
+        finally:
+            running.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, tiny_guided_model: Path) -> Iterator[str]:
+    """Where a server listens whose network takes hints."""
+    with serving(tmp_path_factory.mktemp("server"), tiny_guided_model) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -120,12 +129,12 @@ def chroma(rgb: tuple[int, ...]) -> int:
 
 
 def test_a_picture_is_shown_grey_and_coloured_as_the_engine_colours_it(
-    page: Page, tmp_path: Path, tiny_model: Path
+    page: Page, tmp_path: Path, tiny_guided_model: Path
 ) -> None:
     path = picture(tmp_path)
     coloured(page, path)
     assert chroma(pixel(page, 0.25, 0.5)) <= 3
-    made = Colorizer.load(tiny_model, "cpu").colorize(np.asarray(Image.open(path)))
+    made = Colorizer.load(tiny_guided_model, "cpu").colorize(np.asarray(Image.open(path)))
     for across, down in ((0.6, 0.3), (0.75, 0.5), (0.9, 0.8)):
         x, y = int(across * 400), int(down * 300)
         expected = np.median(made[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3), axis=0)
@@ -155,7 +164,7 @@ def test_the_seam_moves_by_mouse_and_keyboard(page: Page, tmp_path: Path) -> Non
 
 
 def test_strength_answers_without_the_server_and_is_saved(
-    page: Page, tmp_path: Path, tiny_model: Path
+    page: Page, tmp_path: Path, tiny_guided_model: Path
 ) -> None:
     path = picture(tmp_path)
     coloured(page, path)
@@ -169,7 +178,8 @@ def test_strength_answers_without_the_server_and_is_saved(
     with page.expect_download() as download:
         page.locator("#save").click()
     assert download.value.suggested_filename == "grandma-color.png"
-    expected = Colorizer.load(tiny_model, "cpu").colorize(path.read_bytes(), Options(strength=1.5))
+    engine = Colorizer.load(tiny_guided_model, "cpu")
+    expected = engine.colorize(path.read_bytes(), Options(strength=1.5))
     assert Path(download.value.path()).read_bytes() == expected
 
 
@@ -283,24 +293,67 @@ def test_a_server_that_goes_away_loses_nothing(page: Page, tmp_path: Path) -> No
 
 def test_a_key_is_asked_for_once(chromium: Browser, tmp_path: Path, tiny_model: Path) -> None:
     key = "a key of ours & more"
-    settings = Settings(data=tmp_path, model=str(tiny_model), port=0, workers=0, api_keys=(key,))
-    with listen(settings) as at:
-        running = server(settings)
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [at]})
-        thread.start()
-        try:
-            while not running.started:
-                time.sleep(0.01)
-            page = chromium.new_page()
-            page.goto(f"http://127.0.0.1:{at.getsockname()[1]}/")
-            expect(page.locator("#key")).to_be_visible()
-            page.locator("#key-text").fill(key)
-            with page.expect_navigation():
-                page.keyboard.press("Enter")
-            expect(page.locator("#language option")).not_to_have_count(0)
-            expect(page.locator("#key")).to_be_hidden()
-            coloured(page, picture(tmp_path))
-            page.close()
-        finally:
-            running.should_exit = True
-            thread.join()
+    with serving(tmp_path, tiny_model, workers=0, api_keys=(key,)) as address:
+        page = chromium.new_page()
+        page.goto(address)
+        expect(page.locator("#key")).to_be_visible()
+        page.locator("#key-text").fill(key)
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        expect(page.locator("#language option")).not_to_have_count(0)
+        expect(page.locator("#key")).to_be_hidden()
+        coloured(page, picture(tmp_path))
+        expect(page.locator("#hints")).to_be_hidden()  # this network takes none
+        page.close()
+
+
+def at(page: Page, across: float, down: float) -> tuple[float, float]:
+    """Where a part of the picture is in the window."""
+    box = page.locator("#view").bounding_box()
+    assert box is not None
+    width = box["height"] * 400 / 300
+    left = box["x"] + (box["width"] - width) / 2
+    return left + across * width, box["y"] + down * box["height"]
+
+
+def test_a_colour_is_given_moved_taken_back_and_saved(page: Page, tmp_path: Path) -> None:
+    coloured(page, picture(tmp_path))
+    page.locator("#hints").click()
+    page.mouse.click(*at(page, 0.75, 0.5))
+    expect(page.locator("#picker")).to_be_visible()
+    expect(page.locator(".spot")).to_have_count(1)
+    disc = page.locator("#disc").bounding_box()
+    assert disc is not None
+    page.mouse.click(disc["x"] + 170, disc["y"] + 60)  # red, as far as this lightness has it
+    page.wait_for_timeout(400)
+    red, green, _ = pixel(page, 0.78, 0.5)
+    assert red > green + 15
+    page.locator("#hint-close").click()
+    page.locator(".spot").focus()
+    spot = page.locator(".spot").bounding_box()
+    assert spot is not None
+    page.mouse.move(spot["x"] + 13, spot["y"] + 13)
+    page.mouse.down()
+    page.mouse.move(*at(page, 0.75, 0.85), steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(400)
+    moved = page.locator(".spot").bounding_box()
+    assert moved is not None
+    assert moved["y"] > spot["y"] + 100
+    page.locator("#hint-undo").click()
+    back = page.locator(".spot").bounding_box()
+    assert back is not None
+    assert abs(back["y"] - spot["y"]) < 2
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    saved = Image.open(download.value.path())
+    red, green, _ = saved.getpixel((300, 150))  # type: ignore[misc]
+    assert red > green + 15
+    page.locator("#hint-clear").click()
+    expect(page.locator(".spot")).to_have_count(0)
+    page.keyboard.press("Control+z")
+    expect(page.locator(".spot")).to_have_count(1)
+    page.reload()
+    expect(page.locator("#view")).to_be_visible()
+    page.locator("#hints").click()
+    expect(page.locator(".spot")).to_have_count(1)  # kept with the picture

@@ -152,6 +152,7 @@ class PredictionBody(BaseModel):
     confidence: str | None = Field(
         default=None, description="Base64 of uint8, row by row: 255 is sure. None: it cannot say."
     )
+    guided: bool = Field(description="Whether the network takes hints.")
     model: str = Field(description="Name and version.")
 
 

@@ -79,6 +79,7 @@ def _predicted(
         stride=answer.stride,
         ab=base64.b64encode(ab.tobytes()).decode(),
         confidence=None if sure is None else _bytes_of(sure[0, 0]),
+        guided=colorizer.guided,
         model=f"{colorizer.name} {colorizer.version}",
     )
 

@@ -25,7 +25,7 @@ async function asked(path, options = {}) {
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
-/** The colours of a view: {width, height, ab, sure, covered, model}. */
+/** The colours of a view: {width, height, ab, sure, covered, guided, model}. */
 export async function predict(view, model, hints = [], signal = undefined) {
   const query = new URLSearchParams({ height: view.height, width: view.width });
   if (model) query.set("model", model);
@@ -43,6 +43,7 @@ export async function predict(view, model, hints = [], signal = undefined) {
     covered: [view.width / told.stride, view.height / told.stride],
     ab,
     sure: told.confidence ? bytes(told.confidence) : null,
+    guided: told.guided,
     model: told.model,
   };
 }

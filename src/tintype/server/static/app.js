@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { startCamera, whyNot } from "./camera.js";
+import { Hints, written } from "./hints.js";
 import { chromaOf, opened, sample } from "./picture.js";
 import { forget, keep, kept } from "./store.js";
 import { languages, speak, t } from "./strings.js";
@@ -15,6 +16,8 @@ const AT_ONCE = 2; // pictures that are opened and coloured at a time
 const items = [];
 let current = null;
 let viewer = null;
+let hints = null;
+let hinting = false;
 let stopCamera = null;
 
 // --- saying things ---
@@ -63,7 +66,8 @@ function newItem(file, name, chosen = {}) {
 
 function remember(item) {
   const { id, file, name, kind, strength, model, reference, job } = item;
-  return keep({ id, file, name, kind, strength, model, reference, job, at: items.indexOf(item) });
+  const given = { hints: item.hints ?? [] };
+  return keep({ id, file, name, kind, strength, model, reference, job, ...given, at: items.indexOf(item) });
 }
 
 async function work(added) {
@@ -100,7 +104,8 @@ async function colour(item) {
   step(item, "colouring");
   const view = { L: item.L, width: item.width, height: item.height };
   try {
-    item.answer = await api.predict(view, item.model, [], item.asking.signal);
+    const given = written(item.hints ?? [], item.width, item.height);
+    item.answer = await api.predict(view, item.model, given, item.asking.signal);
     if (item.reference) await lend(item);
   } catch (error) {
     if (item.asking.signal.aborted) return;
@@ -112,6 +117,7 @@ async function colour(item) {
   if (item !== current) return;
   busy("");
   viewer?.colour(item.answer);
+  offerHints(item);
   $("doubt").disabled = !item.answer.sure;
   $("doubt").title = item.answer.sure ? "" : t("no confidence");
   if (!item.seen) reveal(item);
@@ -122,7 +128,8 @@ async function lend(item) {
   const canvas = new OffscreenCanvas(item.preview.width, item.preview.height);
   canvas.getContext("2d").drawImage(item.preview, 0, 0);
   const small = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
-  const made = await api.colorize(small, "preview.jpg", { ...options(item), strength: 1, force: true });
+  const seen = { ...item, size: [item.preview.width, item.preview.height] };
+  const made = await api.colorize(small, "preview.jpg", { ...options(seen), strength: 1, force: true });
   const { width, height, covered } = item.answer;
   item.answer = { ...item.answer, covered: [width, height], ab: chromaOf(await createImageBitmap(made), width, height) };
   if (covered[0] !== width || covered[1] !== height) item.answer.sure = null;
@@ -132,6 +139,7 @@ function options(item) {
   const chosen = { strength: item.strength, model: item.model };
   if (item.coloured) chosen.force = true;
   if (item.reference) chosen.reference = item.reference;
+  if (item.hints?.length) chosen.hint = written(item.hints, ...item.size);
   return chosen;
 }
 
@@ -187,6 +195,7 @@ function play(source, unfinished) {
 function select(item) {
   current = item;
   $("welcome").hidden = Boolean(item);
+  if (!item) hints?.show(null);
   $("tools").hidden = !item;
   if (item) show(item);
   drawStrip();
@@ -202,6 +211,7 @@ function show(item) {
   $("model").value = item.model;
   $("reference").setAttribute("aria-pressed", String(Boolean(item.reference)));
   for (const id of ["doubt", "reference"]) $(id).hidden = isFilm;
+  offerHints(item);
   busy(item.state === "done" || item.state === "failed" ? "" : item.told || t(item.state));
   if (isFilm) {
     const links = item.job?.links;
@@ -215,6 +225,15 @@ function show(item) {
   viewer.strength = item.strength;
   viewer.show(item.preview, item.answer ?? null);
   $("doubt").disabled = !item.answer?.sure;
+}
+
+/** Hints are offered where the network takes them. */
+function offerHints(item) {
+  const able = Boolean(item.answer?.guided);
+  $("hints").hidden = !able;
+  $("hints").setAttribute("aria-pressed", String(able && hinting));
+  const wanted = able && hinting ? item : null;
+  if (hints && hints.item !== wanted) hints.show(wanted);
 }
 
 /** The seam sweeps once across a picture that has just got its colours. */
@@ -365,7 +384,13 @@ function seamTo(clientX) {
 
 function handle() {
   const [view, seam] = [$("view"), $("seam")];
+  hints = new Hints(viewer, (item) => {
+    item.saved = null;
+    remember(item);
+    colour(item).catch((error) => failed(item, error));
+  });
   viewer.onDraw = () => {
+    hints.draw();
     seam.style.left = `${viewer.seamX()}px`;
     seam.setAttribute("aria-valuenow", String(Math.round(100 * viewer.seam)));
   };
@@ -403,9 +428,16 @@ function handle() {
     }
     fingers.set(event.pointerId, [event.clientX, event.clientY]);
   });
+  let pressed = [0, 0];
+  view.addEventListener("pointerdown", (event) => (pressed = [event.clientX, event.clientY]));
+  view.addEventListener("pointerup", (event) => {
+    const still = Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) < 5;
+    if (hinting && still && fingers.size === 1) hints.add(...viewer.locate(event.clientX, event.clientY));
+  });
   for (const end of ["pointerup", "pointercancel"])
     view.addEventListener(end, (event) => fingers.delete(event.pointerId));
   view.addEventListener("dblclick", (event) => {
+    if (hinting) return;
     if (viewer.zoom > 1) viewer.fit(), viewer.draw();
     else viewer.zoomAt(4, event.clientX, event.clientY);
   });
@@ -504,6 +536,10 @@ function choose() {
     viewer.doubt = viewer.doubt ? 0 : 1;
     event.currentTarget.setAttribute("aria-pressed", String(Boolean(viewer.doubt)));
     viewer.draw();
+  });
+  $("hints").addEventListener("click", () => {
+    hinting = !hinting;
+    offerHints(current);
   });
   $("save").addEventListener("click", save);
   $("save-all").addEventListener("click", saveAll);

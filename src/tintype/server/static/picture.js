@@ -1,5 +1,7 @@
 // What the page makes of a file itself: a preview to show, and the network's view of it.
 
+import { labOf } from "./lab.js";
+
 const PREVIEW = 2048; // longest side shown; the original is used when it is saved
 const VIEW = 256; // the network's view has the area of a square of this side
 const LONGEST = 4; // of such sides: panoramas are seen smaller, as in engine/view.py
@@ -39,7 +41,7 @@ export function view(bitmap) {
   const hues = [0, 0];
   for (let i = 0; i < L.length; i++) {
     const [r, g, b] = [data[4 * i], data[4 * i + 1], data[4 * i + 2]];
-    L[i] = Math.round(lightness(r, g, b) * 2.55);
+    L[i] = Math.round(labOf(r, g, b)[0] * 2.55);
     const [u, v] = [r - g, (r + g) / 2 - b];
     hues[0] += u;
     hues[1] += v;
@@ -51,17 +53,6 @@ export function view(bitmap) {
   for (let i = 0; i < L.length; i++)
     if (Math.hypot(data[4 * i] - 128 - mean[0], data[4 * i + 1] - 128 - mean[1]) > 24) coloured++;
   return { L, width, height, coloured: coloured / L.length > COLOURED };
-}
-
-const LINEAR = Float32Array.from({ length: 256 }, (_, code) => {
-  const v = code / 255;
-  return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-});
-
-/** CIE L* of sRGB codes. */
-function lightness(r, g, b) {
-  const Y = 0.2126729 * LINEAR[r] + 0.7151522 * LINEAR[g] + 0.072175 * LINEAR[b];
-  return Y > 216 / 24389 ? 116 * Math.cbrt(Y) - 16 : (24389 / 27) * Y;
 }
 
 /** A picture to try: drawn here, so that nobody's rights are touched. */
@@ -102,17 +93,7 @@ export function chromaOf(bitmap, width, height) {
   context.drawImage(bitmap, 0, 0, width, height);
   const { data } = context.getImageData(0, 0, width, height);
   const ab = new Float32Array(2 * width * height);
-  for (let i = 0; i < width * height; i++) {
-    const [r, g, b] = [0, 1, 2].map((band) => LINEAR[data[4 * i + band]]);
-    const x = root((0.4124564 * r + 0.3575761 * g + 0.1804375 * b) / 0.95047);
-    const y = root(0.2126729 * r + 0.7151522 * g + 0.072175 * b);
-    const z = root((0.0193339 * r + 0.119192 * g + 0.9503041 * b) / 1.08883);
-    [ab[2 * i], ab[2 * i + 1]] = [500 * (x - y), 200 * (y - z)];
-  }
+  for (let i = 0; i < width * height; i++)
+    ab.set(labOf(data[4 * i], data[4 * i + 1], data[4 * i + 2]).slice(1), 2 * i);
   return ab;
-}
-
-/** The f of CIE Lab. */
-function root(v) {
-  return v > 216 / 24389 ? Math.cbrt(v) : ((24389 / 27) * v + 16) / 116;
 }

@@ -197,10 +197,16 @@ export class Viewer {
     return [(right / wide + 1) / 2, (1 - up / high) / 2];
   }
 
+  /** Where a point of the picture lies on the canvas, in pixels from its upper left corner. */
+  windowOf(x, y) {
+    const [wide, high] = this.extent();
+    const { clientWidth: w, clientHeight: h } = this.canvas;
+    return [(((x * 2 - 1) * wide + this.pan[0] + 1) / 2) * w, ((1 - ((1 - y * 2) * high + this.pan[1])) / 2) * h];
+  }
+
   /** Where the seam is in the window, in pixels from the left of the canvas. */
   seamX() {
-    const [wide] = this.extent();
-    return (((this.seam * 2 - 1) * wide + this.pan[0] + 1) / 2) * this.canvas.clientWidth;
+    return this.windowOf(this.seam, 0)[0];
   }
 
   /** Enlarge by a factor round a point of the window. */

@@ -3,8 +3,8 @@
 const NAME = "tintype-shell-1";
 const FILES = [
   "/",
-  ...["style.css", "app.js", "api.js", "camera.js", "picture.js", "store.js", "strings.js", "viewer.js", "zip.js"].map(
-    (name) => `/static/${name}`,
+  ...["style", "app", "api", "camera", "hints", "lab", "picture", "store", "strings", "viewer", "zip"].map(
+    (name) => `/static/${name}.${name === "style" ? "css" : "js"}`,
   ),
   "/static/icon.svg",
   "/static/manifest.webmanifest",
