@@ -254,6 +254,30 @@ def test_every_word_is_there_in_every_language(page: Page, language: str) -> Non
     assert len(set(known)) == 1
 
 
+def test_nothing_keeps_anybody_out(page: Page, tmp_path: Path) -> None:
+    """axe-core finds nothing, in either theme, from left and from right."""
+    import axe_playwright_python
+
+    axe = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+
+    def found() -> list[str]:
+        answer = page.evaluate(f"{axe};axe.run()")
+        return [f"{v['id']}: {v['nodes'][0]['html']}" for v in answer["violations"]]
+
+    assert not found()
+    coloured(page, picture(tmp_path))
+    page.locator("#hints").click()
+    page.mouse.click(*at(page, 0.75, 0.5))
+    assert not found()
+    page.locator("#theme").click()
+    page.locator("#language").select_option("fa")
+    page.wait_for_timeout(100)
+    assert not found()
+    page.locator("#hint-close").click()
+    page.locator("#live").dispatch_event("click")
+    assert not found()
+
+
 def test_a_phone_has_room_for_it(chromium: Browser, address: str, tmp_path: Path) -> None:
     context = chromium.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True

@@ -1,11 +1,14 @@
 // Keeps the page's own files for when there is no network; pictures and answers are never kept.
 
 const NAME = "tintype-shell-1";
+const MODULES = [
+  ...["app", "api", "camera", "colouring", "hands", "hints", "lab", "picture", "saving"],
+  ...["showing", "state", "store", "strings", "viewer", "zip"],
+];
 const FILES = [
   "/",
-  ...["style", "app", "api", "camera", "hints", "lab", "picture", "store", "strings", "viewer", "zip"].map(
-    (name) => `/static/${name}.${name === "style" ? "css" : "js"}`,
-  ),
+  ...MODULES.map((name) => `/static/${name}.js`),
+  "/static/style.css",
   "/static/icon.svg",
   "/static/manifest.webmanifest",
 ];

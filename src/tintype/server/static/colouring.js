@@ -1,0 +1,156 @@
+// From files to colours: what is opened, asked of the server, and followed until it is done.
+
+import * as api from "./api.js";
+import { written } from "./hints.js";
+import { chromaOf, opened } from "./picture.js";
+import { drawCard, drawStrip, offerHints, play, reveal, select, show } from "./showing.js";
+import { $, busy, items, now, say } from "./state.js";
+import { keep } from "./store.js";
+import { t } from "./strings.js";
+
+const FILMS = /\.(mp4|m4v|mov|mkv|avi|webm|mpe?g|ts|m2ts|wmv|flv|gif)$/i;
+const AT_ONCE = 2; // pictures that are opened and coloured at a time
+
+export function failed(item, error) {
+  item.state = "failed";
+  item.error = error.message;
+  say(`${item.name}: ${error.message}`);
+  drawCard(item);
+  if (item === now.current) busy("");
+}
+
+export function take(files) {
+  const known = [...files].filter((file) => file.size);
+  const added = known.map((file) => newItem(file, file.webkitRelativePath || file.name));
+  for (const item of added) {
+    items.push(item);
+    remember(item);
+  }
+  if (added.length) select(added[0]);
+  work(added);
+  drawStrip();
+}
+
+export function newItem(file, name, chosen = {}) {
+  const film = FILMS.test(file.name) || file.type.startsWith("video/");
+  const id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  const strength = now.current?.strength ?? 1;
+  return { id, file, name, kind: film ? "film" : "picture", strength, model: "", state: "new", ...chosen };
+}
+
+export function remember(item) {
+  const { id, file, name, kind, strength, model, reference, job } = item;
+  const given = { hints: item.hints ?? [] };
+  return keep({ id, file, name, kind, strength, model, reference, job, ...given, at: items.indexOf(item) });
+}
+
+export async function work(added) {
+  const queue = [...added];
+  const next = async () => {
+    while (queue.length) {
+      const item = queue.shift();
+      await (item.kind === "film" ? film(item) : picture(item));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
+}
+
+async function picture(item) {
+  try {
+    step(item, "opening");
+    try {
+      Object.assign(item, await opened(item.file));
+    } catch {
+      // TIFF, HEIC and the like: the server shows what the browser cannot.
+      Object.assign(item, await opened(await api.preview(item.file, item.name)));
+    }
+    if (item === now.current) show(item);
+    if (item.coloured) say(`${item.name}: ${t("in colour")}`);
+    await colour(item);
+  } catch (error) {
+    failed(item, error);
+  }
+}
+
+export async function colour(item) {
+  item.asking?.abort();
+  item.asking = new AbortController();
+  step(item, "colouring");
+  const view = { L: item.L, width: item.width, height: item.height };
+  try {
+    const given = written(item.hints ?? [], item.width, item.height);
+    item.answer = await api.predict(view, item.model, given, item.asking.signal);
+    if (item.reference) await lend(item);
+  } catch (error) {
+    if (item.asking.signal.aborted) return;
+    throw error;
+  }
+  item.state = "done";
+  item.saved = null;
+  drawCard(item);
+  if (item !== now.current) return;
+  busy("");
+  now.viewer?.colour(item.answer);
+  offerHints(item);
+  $("doubt").disabled = !item.answer.sure;
+  $("doubt").title = item.answer.sure ? "" : t("no confidence");
+  if (!item.seen) reveal(item);
+}
+
+/** Colours that a reference lends: the server makes them at preview size, the page reads them off. */
+async function lend(item) {
+  const canvas = new OffscreenCanvas(item.preview.width, item.preview.height);
+  canvas.getContext("2d").drawImage(item.preview, 0, 0);
+  const small = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
+  const seen = { ...item, size: [item.preview.width, item.preview.height] };
+  const made = await api.colorize(small, "preview.jpg", { ...options(seen), strength: 1, force: true });
+  const { width, height, covered } = item.answer;
+  item.answer = { ...item.answer, covered: [width, height], ab: chromaOf(await createImageBitmap(made), width, height) };
+  if (covered[0] !== width || covered[1] !== height) item.answer.sure = null;
+}
+
+export function options(item) {
+  const chosen = { strength: item.strength, model: item.model };
+  if (item.coloured) chosen.force = true;
+  if (item.reference) chosen.reference = item.reference;
+  if (item.hints?.length) chosen.hint = written(item.hints, ...item.size);
+  return chosen;
+}
+
+function step(item, key) {
+  item.state = key;
+  drawCard(item);
+  if (item === now.current) busy(t(key));
+}
+
+async function film(item) {
+  try {
+    if (!item.job) {
+      const sent = (part) => progress(item, t("sending", Math.round(100 * part)));
+      item.job = await api.submit(item.file, item.name, { strength: item.strength, model: item.model }, sent);
+      remember(item);
+    }
+    const ended = await api.follow(item.job, (job) => {
+      item.job = job;
+      const { done, total, rate } = job.progress;
+      const part = total ? Math.floor((100 * done) / total) : 0;
+      progress(item, job.state === "queued" ? t("waiting") : t("making", part, Math.round(rate)));
+      if (item === now.current && job.links.watch) play(job.links.watch, true);
+    });
+    if (ended.state !== "done") throw new Error(ended.error || t("failed"));
+    item.state = "done";
+    item.told = "";
+    drawCard(item);
+    if (item === now.current) show(item);
+    if (ended.notes.length) say(ended.notes.join(" "));
+  } catch (error) {
+    if (error.status === 404) item.job = null;
+    failed(item, error);
+  }
+}
+
+function progress(item, text) {
+  item.told = text;
+  drawCard(item);
+  if (item === now.current) busy(text);
+}

@@ -1,0 +1,113 @@
+// What is on the screen: the picture or film that was chosen, and the strip of all of them.
+
+import { $, busy, items, now } from "./state.js";
+import { forget } from "./store.js";
+import { t } from "./strings.js";
+
+export function select(item) {
+  now.current = item;
+  $("welcome").hidden = Boolean(item);
+  if (!item) now.hints?.show(null);
+  $("tools").hidden = !item;
+  if (item) show(item);
+  drawStrip();
+}
+
+export function show(item) {
+  const isFilm = item.kind === "film";
+  $("view").hidden = $("seam").hidden = isFilm || !item.preview;
+  $("film").hidden = true;
+  $("film").removeAttribute("src");
+  $("strength").value = item.strength;
+  $("strength-value").textContent = `${Math.round(100 * item.strength)} %`;
+  $("model").value = item.model;
+  $("reference").setAttribute("aria-pressed", String(Boolean(item.reference)));
+  for (const id of ["doubt", "reference"]) $(id).hidden = isFilm;
+  offerHints(item);
+  busy(item.state === "done" || item.state === "failed" ? "" : item.told || t(item.state));
+  if (isFilm) {
+    const links = item.job?.links;
+    if (links?.result) play(links.result, false);
+    else if (links?.watch) play(links.watch, true);
+    if ($("film").hidden) play((item.url ??= URL.createObjectURL(item.file)), false); // grey, until then
+    return;
+  }
+  if (!item.preview || !now.viewer) return;
+  $("view").setAttribute("aria-label", t("alt", item.name));
+  now.viewer.strength = item.strength;
+  now.viewer.show(item.preview, item.answer ?? null);
+  $("doubt").disabled = !item.answer?.sure;
+}
+
+/** Hints are offered where the network takes them. */
+export function offerHints(item) {
+  const able = Boolean(item.answer?.guided);
+  $("hints").hidden = !able;
+  $("hints").setAttribute("aria-pressed", String(able && now.hinting));
+  const wanted = able && now.hinting ? item : null;
+  if (now.hints && now.hints.item !== wanted) now.hints.show(wanted);
+}
+
+/** The seam sweeps once across a picture that has just got its colours. */
+export function reveal(item) {
+  item.seen = true;
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const begun = performance.now();
+  const sweep = (now) => {
+    if (item !== now.current || now.dragging) return;
+    const part = Math.min(1, (now - begun) / 900);
+    now.viewer.seam = 1 - 0.5 * (1 - (1 - part) ** 3);
+    now.viewer.draw();
+    if (part < 1) requestAnimationFrame(sweep);
+  };
+  requestAnimationFrame(sweep);
+}
+
+export function drawStrip() {
+  $("strip").hidden = items.length < 2;
+  $("save-all").hidden = items.filter((item) => item.kind === "picture").length < 2;
+  $("cards").replaceChildren(...items.map(card));
+}
+
+function card(item) {
+  const button = Object.assign(document.createElement("button"), { type: "button", title: item.name });
+  button.setAttribute("aria-label", item.name);
+  button.addEventListener("click", () => select(item));
+  button.addEventListener("keydown", (event) => event.key === "Delete" && remove(item));
+  const entry = document.createElement("li");
+  entry.append(button);
+  item.card = button;
+  drawCard(item);
+  return entry;
+}
+
+export function drawCard(item) {
+  const button = item.card;
+  if (!button) return;
+  button.setAttribute("aria-current", String(item === now.current));
+  const state = Object.assign(document.createElement("span"), { className: "state" });
+  state.textContent = item.told || (item.state === "done" ? "" : t(item.state));
+  const parts = state.textContent ? [state] : [];
+  if (item.preview) {
+    const small = Object.assign(document.createElement("canvas"), { width: 84, height: 64 });
+    const factor = Math.max(84 / item.preview.width, 64 / item.preview.height);
+    const [w, h] = [item.preview.width * factor, item.preview.height * factor];
+    small.getContext("2d").drawImage(item.preview, (84 - w) / 2, (64 - h) / 2, w, h);
+    parts.unshift(small);
+  }
+  button.replaceChildren(...parts);
+}
+
+function remove(item) {
+  const at = items.indexOf(item);
+  items.splice(at, 1);
+  forget(item.id);
+  select(items[Math.min(at, items.length - 1)] ?? null);
+}
+
+export function play(source, unfinished) {
+  const video = $("film");
+  if (unfinished && !video.canPlayType("application/vnd.apple.mpegurl")) return;
+  if (video.getAttribute("src") !== source) video.src = source;
+  video.hidden = false;
+}
