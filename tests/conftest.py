@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -11,16 +14,29 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from small_networks import SMALL
 from tintype.batch.manifest import MANIFEST_NAME
+
+if TYPE_CHECKING:
+    from tintype.export import Exported
+    from tintype.models import Network
 
 AB_STRIDE = 4
 WORKING_SIZE = 64
+SCENES = 205
 
 GreyWriter = Callable[..., Path]
+ExportSmall = Callable[[str], "tuple[Network, Exported]"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runslow", action="store_true", help="also run tests marked slow")
+
+
+def pytest_configure() -> None:
+    # Networks this small compute for less time than threads wait for each other, and on a busy
+    # machine they wait for minutes. Torch looks at this when it is imported, which is later.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -94,6 +110,25 @@ def tiny_guided_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "tiny-guided.onnx"
     onnx.save(build_tiny_graph(guided=True, name="tiny-guided"), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def export_small(tmp_path_factory: pytest.TempPathFactory) -> ExportSmall:
+    """``export_small(name)``: a small random network with all its heads, and its export.
+
+    An export takes seconds, so there is one of each in a run.
+    """
+    from tintype.export import export
+    from tintype.models import random_network
+
+    @functools.cache
+    def exported(name: str) -> tuple[Network, Exported]:
+        heads = {"scenes": SCENES} if name == "fusion" else {}
+        network = random_network(name, options=SMALL[name] | heads)
+        target = tmp_path_factory.mktemp("export") / f"{name}.onnx"
+        return network, export(network, target, "model", "7", 192)
+
+    return exported
 
 
 @pytest.fixture

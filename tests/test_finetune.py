@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from small_networks import SMALL
+from conftest import ExportSmall
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from tintype.cli import main  # noqa: E402
 from tintype.errors import TrainingError  # noqa: E402
-from tintype.export import export  # noqa: E402
-from tintype.models import random_network  # noqa: E402
 from tintype.runtime import Session  # noqa: E402
+from tintype.training import finetune as finetuning  # noqa: E402
 from tintype.training.finetune import FineTuned, FineTuning, finetune, recipe_for  # noqa: E402
 from tintype.training.restore import network_of_graph  # noqa: E402
 
@@ -39,14 +38,14 @@ def place(tmp_path: Path) -> Path:
     return folder
 
 
-def start(folder: Path, name: str = "tintype") -> Path:
-    path = folder / f"{name}.onnx"
-    export(random_network(name, options=SMALL[name]), path, name, "1", 256)
-    return path
-
-
-def test_a_place_is_learned(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    graph, target = start(tmp_path), tmp_path / "mine.onnx"
+def test_a_place_is_learned(
+    place: Path,
+    tmp_path: Path,
+    export_small: ExportSmall,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph, target = export_small("tintype")[1].path, tmp_path / "mine.onnx"
     arguments = ["finetune", str(place), "-o", str(target), "--model", str(graph)]
     arguments += ["--run", str(tmp_path / "run"), "--pictures-seen", "96"]
     assert main(arguments) == 0
@@ -59,17 +58,18 @@ def test_a_place_is_learned(place: Path, tmp_path: Path, capsys: pytest.CaptureF
     session = Session(target, device="cpu")
     assert session.metadata["name"] == "mine"
     # The same folder resumes; all is done, so nothing is trained and the answer is the same.
-    target.unlink()
+    exported: list[Path] = []
+    monkeypatch.setattr(finetuning, "export", lambda _, path, *how: exported.append(path))
     answer: list[FineTuned] = []
     order = FineTuning(graph, place, target, tmp_path / "run", pictures_seen=96)
     stages = {progress.stage for progress in finetune(order, answer)}
     assert not any(stage.startswith("training") for stage in stages)
     assert answer[0].after_db == pytest.approx(after, abs=0.01)
-    assert target.exists()
+    assert exported == [target]
 
 
-def test_heads_that_the_graph_does_not_hold_stay_out(tmp_path: Path) -> None:
-    restored = network_of_graph(start(tmp_path, "siggraph17"))
+def test_heads_that_the_graph_does_not_hold_stay_out(export_small: ExportSmall) -> None:
+    restored = network_of_graph(export_small("siggraph17")[1].path)
     assert {name.partition(".")[0] for name in restored.missing} == {"model_class"}
     order = FineTuning(Path(), Path(), Path(), Path())
     recipe = recipe_for(restored.network, restored.missing, order, "val")
