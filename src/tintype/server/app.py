@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,13 @@ from tintype.server.gate import Gate
 from tintype.server.guard import Guard
 from tintype.server.jobs.records import Jobs
 from tintype.server.jobs.worker import Worker
-from tintype.server.metrics import Metrics
+from tintype.server.metrics import Counted, Metrics
 from tintype.server.problems import MEDIA_TYPE, Problem, problem_of
 from tintype.server.routes import jobs, live, page, pictures, predict, service
 from tintype.server.schemas import ColorizeBody, ColorizedBody, sentence_of
 from tintype.server.settings import Settings
 from tintype.server.shelf import Shelf
-from tintype.server.state import State, state_of
+from tintype.server.state import State
 from tintype.zoo import graph_file
 
 log = logging.getLogger("tintype.server")
@@ -69,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_STATIC))
     app.mount("/docs/files", StaticFiles(packages=[("fastapi_offline", "static")]))
-    app.middleware("http")(_counted)
+    app.add_middleware(Counted, metrics=app.state.tintype.metrics)
     _answer_errors(app)
     if settings.origins:
         app.add_middleware(
@@ -124,18 +123,6 @@ async def _load(state: State) -> None:
         log.error("The network cannot be loaded: %s", error)
         return
     state.ready = True
-
-
-async def _counted(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    begun = time.perf_counter()
-    response = await call_next(request)
-    route = getattr(request.scope.get("route"), "path", "other")
-    metrics = state_of(request).metrics
-    metrics.requests.labels(request.method[:10], route, response.status_code).inc()
-    metrics.seconds.labels(route).observe(time.perf_counter() - begun)
-    return response
 
 
 def _answer_errors(app: FastAPI) -> None:

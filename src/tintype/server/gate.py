@@ -37,6 +37,18 @@ class Gate:
         Raises:
             Problem: too many wait already, or it waited too long.
         """
+        if self._turn.locked():
+            await self._wait()
+        else:
+            await self._turn.acquire()  # which it is at once
+        self.working += 1
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._pool, partial(work, *args, **kwargs))
+        # A client that goes away must not let another in while its picture is still in work.
+        future.add_done_callback(lambda _: self._leave())
+        return await asyncio.shield(future)
+
+    async def _wait(self) -> None:
         if self.waiting >= self._limits.waiting:
             raise self._busy("Too many pictures are waiting")
         self.waiting += 1
@@ -46,12 +58,6 @@ class Gate:
             raise self._busy("The server is busy") from error
         finally:
             self.waiting -= 1
-        self.working += 1
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._pool, partial(work, *args, **kwargs))
-        # A client that goes away must not let another in while its picture is still in work.
-        future.add_done_callback(lambda _: self._leave())
-        return await asyncio.shield(future)
 
     def _leave(self) -> None:
         self.working -= 1

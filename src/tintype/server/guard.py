@@ -28,9 +28,13 @@ _OPEN_FOLDER = "/static/"
 KEY_COOKIE = "tintype-key"
 """A page sends the key so, since links and pictures in it cannot carry headers."""
 
+LONGEST_HEAD_BYTES = 16 << 10
+"""Of a request: its first line and its headers."""
+
 _SMALL_BODY = 64 << 10  # of requests that carry no picture
 _VIEW_BODY = 4 << 20  # of those that carry a network's view of one
 _PICTURE_PATHS = frozenset(("/v1/colorize", "/v1/preview", "/colorized"))
+_SLOWEST = 16 << 10  # bytes per second of a job's body, after the time that a picture's is given
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _MOST_CLIENTS = 10_000  # whose rate is remembered
 
@@ -40,7 +44,7 @@ POLICY = (
 )
 """Content-security policy of every answer, the pages of /docs included."""
 
-_HEADERS = {
+HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -49,6 +53,7 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
 }
+"""Of every answer."""
 
 
 class Guard:
@@ -74,7 +79,7 @@ class Guard:
         try:
             self._refuse_strangers(scope, headers)
         except Problem as problem:
-            await _refuse(problem, scope, receive, send)
+            await refuse(problem, scope, receive, send)
             return
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
@@ -84,7 +89,7 @@ class Guard:
             body.refuse_announced(headers)
             await self._app(scope, body.receive, _with_headers(send))
         except Problem as problem:
-            await _refuse(problem, scope, receive, send)
+            await refuse(problem, scope, receive, send)
         finally:
             body.release()
 
@@ -92,15 +97,21 @@ class Guard:
         """Look at who asks.
 
         Raises:
-            Problem: a name that is not this server's, a page of another origin, a missing key, too
-                many requests.
+            Problem: too long a head, a name that is not this server's, a page of another origin, a
+                missing key, too many requests.
         """
+        if _length(scope) > LONGEST_HEAD_BYTES:  # when it comes in one piece, uvicorn takes it
+            raise Problem(431, "The head of the request is too long.", headers=_CLOSE)
         host = headers.get("host", "")
         if self._settings.names and _name_of(host) not in self._settings.names:
             raise Problem(421, "This server does not answer to that name; see --allow-host.")
         self._refuse_origin(scope, headers, host)
         owner = self._owner(headers)
-        is_open = scope["path"] in OPEN or scope["path"].startswith(_OPEN_FOLDER)
+        is_open = (
+            scope["path"] in OPEN
+            or scope["path"].startswith(_OPEN_FOLDER)
+            or self._asks_whether_it_may(scope, headers)
+        )
         if self._keys and owner is None and not is_open:
             advice = {"WWW-Authenticate": 'Bearer realm="tintype"'}
             raise Problem(401, "An API key is needed: Authorization: Bearer KEY.", headers=advice)
@@ -117,8 +128,13 @@ class Guard:
         safe = scope["type"] == "http" and scope["method"] in _SAFE
         if safe or origin is None or origin in self._settings.origins:
             return
-        if urlsplit(origin).netloc != host:
+        if _place_of(origin) != host:
             raise Problem(403, "Pages of other origins may not do this; see --cors-origin.")
+
+    def _asks_whether_it_may(self, scope: Scope, headers: Headers) -> bool:
+        """Whether a browser asks for an allowed page, which it does without the page's key."""
+        asks = "access-control-request-method" in headers and scope.get("method") == "OPTIONS"
+        return asks and headers.get("origin") in self._settings.origins
 
     def _owner(self, headers: Headers) -> str | None:
         """Whose key was sent; None when it is nobody's."""
@@ -189,7 +205,7 @@ class Body:
         elif scope["method"] == "POST" and scope["path"] == "/v1/jobs":
             self._most, self._seconds = limits.job_bytes, limits.job_body_s
             self._holds = False  # goes to disk as it comes
-        self._deadline = time.monotonic() + self._seconds
+        self._begun, self._patience = time.monotonic(), limits.body_s
         self._ended = False
 
     def refuse_announced(self, headers: Headers) -> None:
@@ -215,11 +231,12 @@ class Body:
         """
         if self._ended:
             return await self._receive()
+        seconds = min(self._seconds, self._patience + self._seen / _SLOWEST)
         try:
-            left = self._deadline - time.monotonic()
+            left = self._begun + seconds - time.monotonic()
             message = await asyncio.wait_for(self._receive(), max(left, 0.001))
         except TimeoutError as error:
-            sentence = f"The body did not come within {self._seconds:g} seconds."
+            sentence = f"The body came too slowly: {self._seen} bytes in {seconds:.3g} seconds."
             raise Problem(408, sentence, headers=_CLOSE) from error
         self._count(len(message.get("body", b"")))
         self._ended = not message.get("more_body", False)
@@ -250,7 +267,7 @@ def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
+            for name, value in HEADERS.items():
                 headers.setdefault(name, value)
             headers.setdefault("cache-control", "no-store")
         await send(message)
@@ -258,16 +275,31 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
-async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request with a problem, or close a WebSocket over it."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": problem.detail})
         return
     await problem.response()(scope, receive, _with_headers(send))
 
 
+def _length(scope: Scope) -> int:
+    """Of the head of a request, in bytes."""
+    line = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    return line + sum(len(name) + len(value) for name, value in scope["headers"])
+
+
 def _owner_of(key: str) -> str:
     """What stands for a key in records, from which it cannot be told."""
     return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _place_of(origin: str) -> str | None:
+    """The host and port of an origin."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _name_of(host: str) -> str:

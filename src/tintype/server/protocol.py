@@ -1,23 +1,30 @@
 """Connections with absolute deadlines, which uvicorn has none of.
 
-Whoever sends the head of a request byte by byte, or reads an answer not at all, is cut off; and
-there is an end to how many connections may be open. The deadline of a body is ``guard``'s.
+Whoever sends the head of a request byte by byte, or hardly reads an answer, is cut off; and there
+is an end to how many connections may be open. The deadline of a body is ``guard``'s.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+import socket
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
 
 import h11
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from tintype.server.guard import HEADERS, refuse
+from tintype.server.problems import MEDIA_TYPE, Problem
 from tintype.server.settings import Limits
 
-LONGEST_HEAD_BYTES = 16 << 10
-"""Of a request: its first line and its headers."""
+CROWD = 2
+"""So many times the connections that are served may be open; the rest are cut off."""
 
-_CROWD = 2  # so many times the connections that are served may be open; the rest are cut off
+_UNSENT_BYTES = 64 << 10
+_LEAST_READ_BYTES = 16 << 10  # in the time of ``unread_s``, by a client that reads at all
 
 
 def protocol_with(limits: Limits) -> type[H11Protocol]:
@@ -31,21 +38,83 @@ def protocol_with(limits: Limits) -> type[H11Protocol]:
     return Protocol
 
 
-class _Deadlines(H11Protocol):
+def websockets_with(limits: Limits) -> type[WebSocketsSansIOProtocol]:
+    """The protocol of the live views of a server with these limits."""
+
+    class Protocol(_Patience, WebSocketsSansIOProtocol):
+        """WebSockets with the deadline of one server."""
+
+        allowed = limits
+
+    return Protocol
+
+
+if TYPE_CHECKING:
+    _Writing = asyncio.Protocol
+else:
+    _Writing = object  # asyncio's own methods would hide those of uvicorn's protocols
+
+
+class _Patience(_Writing):
+    """Loses a client that leaves unread what was written to it.
+
+    asyncio waits for ever until a closing connection has taken its last byte, so the deadline
+    holds for any byte that waits, not only for long answers.
+    """
+
     allowed: Limits
-    _head: asyncio.TimerHandle | None = None
+    transport: asyncio.Transport
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(cast(asyncio.Transport, transport))
-        if len(self.connections) > _CROWD * self.allowed.connections:
+        cast(asyncio.Transport, transport).set_write_buffer_limits(high=0)
+        _keep_little(transport.get_extra_info("socket"))
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        _stop(self._unread)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        _stop(self._unread)
+        self._look_again()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        _stop(self._unread)
+
+    def _look_again(self) -> None:
+        loop, waiting = asyncio.get_running_loop(), self.transport.get_write_buffer_size()
+        self._unread = loop.call_later(self.allowed.unread_s, self._lose_or_wait, waiting)
+
+    def _lose_or_wait(self, before: int) -> None:
+        if before - self.transport.get_write_buffer_size() < _LEAST_READ_BYTES:
+            self.transport.abort()
+        else:
+            self._look_again()
+
+
+class _Deadlines(_Patience, H11Protocol):
+    _head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > CROWD * self.allowed.connections:
             self.transport.abort()
             return
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        _stop(self._head, self._unread)
+        _stop(self._head)
         super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """Hear what came, or say that there are too many: in our words, with our headers."""
+        most, self.limit_concurrency = self.allowed.connections, None
+        crowded = len(self.connections) >= most or len(self.tasks) >= most
+        self.app = _crowded if crowded else self.config.loaded_app
+        super().handle_events()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -60,14 +129,9 @@ class _Deadlines(H11Protocol):
         if self.conn.their_state is h11.SEND_BODY:  # nobody wants the rest of it
             self.transport.close()
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        _stop(self._unread)
-        self._unread = self.loop.call_later(self.allowed.unread_s, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        _stop(self._unread)
+    def send_400_response(self, msg: str) -> None:
+        """Say that this is no HTTP, unless another answer is under way."""
+        self._end_with(Problem(400, msg))
 
     def _await_head(self) -> None:
         """From the first byte of a request on, its head has so long; more bytes change nothing."""
@@ -75,11 +139,42 @@ class _Deadlines(H11Protocol):
             self._head = self.loop.call_later(self.allowed.header_s, self._cut_off)
 
     def _cut_off(self) -> None:
-        if self.conn.their_state is h11.IDLE and self.conn.our_state is h11.IDLE:
-            self.transport.write(
-                b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-            )
+        sentence = f"The head of the request did not come within {self.allowed.header_s:g} seconds."
+        self._end_with(Problem(408, sentence))
+
+    def _end_with(self, problem: Problem) -> None:
+        """Answer where an answer can be, without the application, and hang up."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.write(_plain_answer(problem))
         self.transport.close()
+
+
+async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
+    sentence = "Too many connections are open; try again in a moment."
+    problem = Problem(503, sentence, "busy", {"Retry-After": "5", "Connection": "close"})
+    await refuse(problem, scope, receive, send)
+
+
+def _plain_answer(problem: Problem) -> bytes:
+    """An answer's bytes."""
+    body = bytes(problem.response().body)
+    headers: dict[str, Any] = HEADERS | {
+        "content-type": MEDIA_TYPE,
+        "content-length": len(body),
+        "cache-control": "no-store",
+        "connection": "close",
+    }
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    status = problem.status_code
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n" + "\r\n".join(lines)
+    return head.encode() + b"\r\n\r\n" + body
+
+
+def _keep_little(connection: socket.socket) -> None:
+    """Let the system hold little that nobody has read, so that reading shows here soon."""
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # not on Windows
+    if option is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
+        connection.setsockopt(socket.IPPROTO_TCP, option, _UNSENT_BYTES)
 
 
 def _stop(*timers: asyncio.TimerHandle | None) -> None:

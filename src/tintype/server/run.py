@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import threading
+from contextlib import suppress
 
 import uvicorn
 
 from tintype.errors import UsageError
 from tintype.server.app import create_app, guarded
+from tintype.server.guard import LONGEST_HEAD_BYTES
 from tintype.server.jobs.records import Jobs
 from tintype.server.jobs.worker import Worker
-from tintype.server.protocol import LONGEST_HEAD_BYTES, protocol_with
+from tintype.server.protocol import CROWD, protocol_with, websockets_with
 from tintype.server.settings import Settings
 from tintype.server.tls import Certificate
 
+_OTHER_FILES = 1024  # that may be open beside the connections
 _FINISH_S = 20  # that requests in work are given when the server is stopped
 
 
@@ -33,7 +37,8 @@ def listen(settings: Settings) -> socket.socket:
         )[0]
         return socket.create_server(address, family=family, backlog=settings.limits.connections)
     except OSError as error:
-        raise UsageError(f"{place} cannot be listened on: {error.strerror}.") from error
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise UsageError(f"{place} cannot be listened on: {reason}.") from error
 
 
 def serve(
@@ -53,7 +58,23 @@ def serve(
     Raises:
         TintypeError: as ``create_app``.
     """
+    _allow_files(settings.limits.connections)
     server(settings, proxies, certificate).run(sockets=[at])
+
+
+def _allow_files(connections: int) -> None:
+    """Raise what the system lets this process open, as far as it may be raised.
+
+    The usual 1024 would be used up by connections, and none left for pictures and jobs.
+    """
+    with suppress(ImportError, OSError, ValueError):  # not on Windows, or not allowed
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = CROWD * connections + _OTHER_FILES
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def server(
@@ -66,7 +87,7 @@ def server(
         host=settings.host,
         port=settings.port,
         http=protocol_with(limits),
-        ws="websockets-sansio",
+        ws=websockets_with(limits),
         ws_max_size=limits.frame_bytes,
         ws_max_queue=2,
         limit_concurrency=limits.connections,

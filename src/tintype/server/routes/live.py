@@ -11,7 +11,7 @@ from contextlib import suppress
 import numpy as np
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from tintype import color
 from tintype.engine import Colorizer, Options
@@ -32,6 +32,7 @@ router = APIRouter()
 
 _QUALITY = 85
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_DECODER_ERRORS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 _SILENCE_S = 60.0  # a view that sends nothing for so long is closed
 _CAMERA_SIZE = 192  # the network's view, unless asked otherwise: speed before finesse
 _FULL, _TOO_LARGE, _ODD = 1013, 1009, 1003
@@ -89,7 +90,7 @@ class Projector:
                         f"A frame has more than the {self._limits.frame_pixels} pixels taken here."
                     )
                 return np.asarray(image.convert("RGB"))
-        except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+        except _DECODER_ERRORS as error:
             raise UnreadableImage("A frame is no JPEG, PNG or WebP picture.") from error
 
 
@@ -194,7 +195,7 @@ async def _listen(socket: WebSocket, state: State, projector: Projector, latest:
 def _json(text: str) -> dict[str, object]:
     try:
         given = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Problem(422, "A text message should be JSON.") from error
     if not isinstance(given, dict):
         raise Problem(422, "A text message should be a JSON object.")
