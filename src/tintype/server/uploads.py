@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tintype.errors import UnreadableImage, UnwritableFilm
-from tintype.images import format_of, read_image
+from tintype.images import read_image
 from tintype.server.jobs.records import Kind
 from tintype.video.names import WRITABLE
-from tintype.video.sniffing import holds_film
+from tintype.video.sniffing import HEAD_BYTES, holds_film
 
-_HEAD_BYTES = 1024
 _LONGEST_NAME = 120
 _ZIP = b"PK\x03\x04"
 _FILMS = (
@@ -39,6 +38,21 @@ PICTURES = {
 }
 """Format to the suffix of its files and their media type."""
 
+RESULTS = dict(PICTURES.values()) | {
+    ".mp4": "video/mp4",
+    ".m4v": "video/x-m4v",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".avi": "video/x-msvideo",
+    ".webm": "video/webm",
+    ".mpg": "video/mpeg",
+    ".mpeg": "video/mpeg",
+    ".ts": "video/mp2t",
+    ".gif": "image/gif",
+    ".zip": "application/zip",
+}
+"""Suffix of a result to its media type, which systems do not agree about."""
+
 
 class Upload(NamedTuple):
     """What a file is.
@@ -63,7 +77,7 @@ def recognised(path: Path, name: str) -> Upload:
         UnreadableImage: it is neither a film nor a zip nor a picture.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+        head = file.read(HEAD_BYTES)
     if head.startswith(_ZIP):
         return Upload("pictures", ".zip")
     if holds_film(head):
@@ -112,8 +126,3 @@ def safe_name(name: str | None, suffix: str) -> str:
     stem = re.sub(r'[<>:"|?*%]', "_", plain).strip(" .")
     stem = stem.rsplit(".", 1)[0] if "." in stem else stem
     return f"{stem[:_LONGEST_NAME] or 'picture'}{suffix}"
-
-
-def media_type_of(name: str) -> str:
-    """The media type of a picture's file name."""
-    return PICTURES[format_of(name)][1]

@@ -28,7 +28,7 @@ from tintype.server.routes.pictures import (
 )
 from tintype.server.schemas import FilmForm, JobBody, OptionsForm, engine_options, parsed
 from tintype.server.state import State, owner_of, state_of
-from tintype.server.uploads import film_target, recognised, safe_name
+from tintype.server.uploads import RESULTS, film_target, recognised, safe_name
 from tintype.video.names import PLAYLIST
 
 router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
@@ -37,6 +37,7 @@ _LOOK_S = 0.5
 _ALIVE_S = 15.0
 _PIECE = re.compile(rf"index\{PLAYLIST}|\d{{6}}\.ts")
 _TYPES = {PLAYLIST: "application/vnd.apple.mpegurl", ".ts": "video/mp2t"}
+_RESULT: dict[str, Any] = {media_type: {} for media_type in RESULTS.values()}
 _FILM_FIELDS = frozenset(FilmForm.model_fields)
 
 _EXAMPLE = {
@@ -244,7 +245,7 @@ async def _events(jobs: Jobs, job: Job) -> AsyncIterator[str]:
     summary="Fetch the result",
     response_class=FileResponse,
     responses={
-        200: {"description": "The file.", "content": {"application/octet-stream": {}}},
+        200: {"description": "The file.", "content": _RESULT},
         206: {"description": "The part that Range asks for."},
         416: {"description": "The file has no such part."},
         **PROBLEMS,
@@ -262,7 +263,7 @@ async def result(request: Request, job_id: str, part: str = "result") -> FileRes
     stem = job.order.name.rsplit(".", 1)[0]
     name = f"{stem}-{'color' if number == 0 else part}{path.suffix}"
     headers = {"Content-Disposition": disposition(name).replace("inline", "attachment")}
-    return FileResponse(path, headers=headers)
+    return FileResponse(path, headers=headers, media_type=RESULTS[path.suffix])
 
 
 @router.get(
