@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,7 @@ from tintype.errors import UnreadableFilm
 from tintype.video.names import is_sequence
 from tintype.video.planes import Signal, is_rgb, planar_format
 from tintype.video.sequences import pictures_for_ffmpeg
+from tintype.video.sniffing import CONTAINERS, HEAD_BYTES, holds_film
 
 FieldOrder = Literal["progressive", "top field first", "bottom field first"]
 
@@ -113,18 +114,32 @@ class Film:
 def opened(source: str | Path, options: dict[str, str] | None = None) -> Iterator[InputContainer]:
     """A film, open for reading; several frames are decoded at a time.
 
+    A file that begins as a film is read as one: a playlist further on in it, which FFmpeg might
+    find more likely, would make it open other files and addresses.
+
     Raises:
         UnreadableFilm: it cannot be opened, or, while it is read, turns out to be damaged.
     """
     name, kind, options = str(source), None, options or {}
     if is_sequence(name):
         name, kind, options = pictures_for_ffmpeg(Path(source), options)
+    elif _begins_as_film(name):
+        options = {**options, "format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
     try:
         container = av.open(name, format=kind, options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise UnreadableFilm(f"{source} cannot be opened as a film: {reason_of(error)}.") from error
     with container:
         yield container
+
+
+def _begins_as_film(name: str) -> bool:
+    path = Path(name)
+    if not path.is_file():  # an address, a pipe or a device
+        return False
+    with suppress(OSError), path.open("rb") as file:
+        return holds_film(file.read(HEAD_BYTES))
+    return False
 
 
 def picture_of(container: InputContainer, source: str) -> av.VideoStream:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-_HEAD_BYTES = 1024
+HEAD_BYTES = 1024
+"""So many are looked at."""
+
 _TS_PACKET = 188  # ISO/IEC 13818-1, 2.4.3
 _STARTS = (
     b"\x1a\x45\xdf\xa3",  # Matroska, WebM
@@ -17,6 +19,11 @@ _STARTS = (
     b"\x06\x0e\x2b\x34\x02\x05\x01\x01",  # MXF
 )
 _STILLS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+CONTAINERS = (
+    "mov,matroska,avi,mpeg,mpegts,mpegvideo,h264,hevc,nut,asf,flv,ogg,ivf,yuv4mpegpipe,gif,mxf"
+)
+"""FFmpeg's names of what may begin so; none of them names other files to be opened."""
+
 _ATOMS = (b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp")  # of QuickTime
 
 
@@ -49,7 +56,7 @@ class Peeked:
         # for, and holds no lock that the end of the program would wait for.
         self._next = getattr(pipe, "raw", pipe).read
         self.head = b""
-        while len(self.head) < _HEAD_BYTES and (piece := self._next(_HEAD_BYTES)):
+        while len(self.head) < HEAD_BYTES and (piece := self._next(HEAD_BYTES)):
             self.head += piece
         self._left = self.head
 
