@@ -306,7 +306,9 @@ def decoded(text: str, what: str) -> bytes:
     Raises:
         Problem: it is none.
     """
-    _, comma, tail = text.partition(",")
+    head, comma, tail = text.partition(",")
+    if comma and not (head.startswith("data:") and head.endswith(";base64")):
+        raise Problem(422, f"{what} is not base64.", "usage-error")
     try:
         return base64.b64decode((tail if comma else text).strip(), validate=True)
     except (binascii.Error, ValueError) as error:

@@ -25,6 +25,7 @@ class Limits:
         default=512 << 20, metadata={"help": "of picture bodies in work, all together"}
     )
     pixels: int = field(default=50_000_000, metadata={"help": "of a picture coloured at once"})
+    pages: int = field(default=64, metadata={"help": "of a picture coloured at once"})
     job_pixels: int = field(default=1_000_000_000, metadata={"help": "of a picture in a job"})
     film_pixels: int = field(default=4096 * 2304, metadata={"help": "of one frame of a film"})
     frames: int = field(default=500_000, metadata={"help": "of a film"})

@@ -32,7 +32,10 @@ router = APIRouter()
 
 _QUALITY = 85
 _FORMATS = ("JPEG", "PNG", "WEBP")
-_DECODER_ERRORS = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_DECODER_ERRORS = (
+    *(OSError, ValueError, SyntaxError, Image.DecompressionBombError),
+    Image.DecompressionBombWarning,  # where warnings are errors
+)
 _SILENCE_S = 60.0  # a view that sends nothing for so long is closed
 _CAMERA_SIZE = 192  # the network's view, unless asked otherwise: speed before finesse
 _FULL, _TOO_LARGE, _ODD = 1013, 1009, 1003

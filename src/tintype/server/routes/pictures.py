@@ -6,8 +6,8 @@ import base64
 import io
 import json
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -169,23 +169,40 @@ def colorized(state: State, asked: Asked) -> Made:
         TintypeError: as ``Colorizer.colorize_file``.
     """
     picture = read_image(asked.picture)
-    pixels, limit = sum(p.size[0] * p.size[1] for p in picture.pages), state.settings.limits.pixels
-    if pixels > limit:
+    pixels, limits = sum(p.size[0] * p.size[1] for p in picture.pages), state.settings.limits
+    if pixels > limits.pixels or picture.n_pages > limits.pages:
         raise UsageError(
-            f"The picture has {pixels} pixels; at once {limit} are taken, in a job more: /v1/jobs."
+            f"The picture has {pixels} pixels on {picture.n_pages} pages; at once {limits.pixels} "
+            f"on {limits.pages} are taken, in a job more: /v1/jobs."
         )
     colorizer = state.shelf.get(asked.options.model)
-    options = asked.options
-    with ExitStack() as stack:
-        if asked.reference is not None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tintype-")))
-            reference = folder / f"reference{PICTURES[read_image(asked.reference).format][0]}"
-            reference.write_bytes(asked.reference)
-            options = replace(options, references=(str(reference),))
+    with _reference(asked, limits.pixels) as options:
         data, report = colorizer.colorize_file(asked.picture, None, options)
     state.metrics.megapixels.inc(pixels / 1e6)
     assert data is not None
     return Made(data, picture.format, None, report)
+
+
+@contextmanager
+def _reference(asked: Asked, pixels: int) -> Iterator[Options]:
+    """The options with the reference as a file, whose place nobody is told."""
+    if asked.reference is None:
+        yield asked.options
+        return
+    with tempfile.TemporaryDirectory(prefix="tintype-") as folder:
+        path = Path(folder) / f"reference{_suffix_of(asked.reference, pixels)}"
+        path.write_bytes(asked.reference)
+        try:
+            yield replace(asked.options, references=(str(path),))
+        except TintypeError as error:
+            told = problem_of(error)
+            sentence = told.detail.replace(f"{folder}/", "")
+            raise Problem(told.status_code, sentence, told.kind) from error
+
+
+def _suffix_of(reference: bytes, pixels: int) -> str:
+    picture = read_image(reference, name="The reference", max_pixels=pixels)
+    return PICTURES[picture.format][0]
 
 
 _FORM: dict[str, dict[str, object]] = {
