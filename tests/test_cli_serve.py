@@ -37,7 +37,7 @@ def serving(tmp_path: Path, model: Path, *arguments: str) -> tuple[subprocess.Po
 
 def test_it_serves_until_it_is_terminated(tmp_path: Path, tiny_model: Path) -> None:
     process, port = serving(tmp_path, tiny_model)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20) as answer:
         assert answer.read() == b"ok"
     process.terminate()
     _, said = process.communicate(timeout=20)
@@ -101,10 +101,13 @@ def test_https_for_the_local_network(tmp_path: Path, tiny_model: Path) -> None:
 
     process, port = serving(tmp_path, tiny_model, "--tls", "--workers", "0")
     chain = tmp_path / "data" / "tls" / "certificate.pem"
+    deadline = time.monotonic() + 20
+    while not chain.exists() and time.monotonic() < deadline:  # made when the port is taken
+        time.sleep(0.05)
     assert (tmp_path / "data" / "tls" / "key.pem").stat().st_mode & 0o077 == 0
     trusted = ssl.create_default_context(cafile=chain)
     url = f"https://127.0.0.1:{port}/healthz"
-    with urllib.request.urlopen(url, timeout=5, context=trusted) as answer:
+    with urllib.request.urlopen(url, timeout=20, context=trusted) as answer:
         assert answer.read() == b"ok"
     process.terminate()
     _, said = process.communicate(timeout=20)

@@ -35,6 +35,8 @@ CHECKS = [
 ]
 OPERATIONS = (
     "POST /v1/colorize",
+    "POST /v1/preview",
+    "POST /v1/predict",
     "POST /colorized",
     "POST /v1/jobs",
     "GET /v1/jobs",

@@ -67,7 +67,8 @@ class _Patience(_Writing):
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast(asyncio.Transport, transport).set_write_buffer_limits(high=0)
+        # Not 0, at which TLS would never be written to again.
+        cast(asyncio.Transport, transport).set_write_buffer_limits(high=1, low=0)
         _keep_little(transport.get_extra_info("socket"))
         super().connection_made(transport)
 
