@@ -62,11 +62,13 @@ def _pool(source: str, target: str) -> onnx.NodeProto:
     )
 
 
-def build_tiny_graph(*, guided: bool = False, name: str = "tiny") -> onnx.ModelProto:
+def build_tiny_graph(
+    *, guided: bool = False, sure: bool = False, name: str = "tiny"
+) -> onnx.ModelProto:
     """A network under the contract whose answer is known: a = 0.3 L - 5, b = 40 - 0.2 L.
 
     L is averaged over 4×4 pixels first. The guided one puts the hint's ab, averaged over the
-    hinted pixels, wherever a cell holds a hint.
+    hinted pixels, wherever a cell holds a hint. The sure one has a confidence of L / 100.
     """
     nodes = [
         _pool("L", "pooled"),
@@ -87,7 +89,12 @@ def build_tiny_graph(*, guided: bool = False, name: str = "tiny") -> onnx.ModelP
             helper.make_node("Greater", ["share", "zero"], ["here"]),
             helper.make_node("Where", ["here", "hinted", "guess"], ["ab"]),
         ]
-    graph = helper.make_graph(nodes, name, inputs, [_value("ab", ["N", 2, "h", "w"])], constants)
+    outputs = [_value("ab", ["N", 2, "h", "w"])]
+    if sure:
+        outputs.append(_value("confidence", ["N", 1, "h", "w"]))
+        constants.append(_tensor("percent", [0.01]))
+        nodes.append(helper.make_node("Mul", ["pooled", "percent"], ["confidence"]))
+    graph = helper.make_graph(nodes, name, inputs, outputs, constants)
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="tests"
     )
@@ -101,6 +108,14 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The path of a tiny graph under the contract: L -> ab at stride 4."""
     path = tmp_path_factory.mktemp("models") / "tiny.onnx"
     onnx.save(build_tiny_graph(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_sure_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The path of a tiny graph that also gives its confidence, L / 100."""
+    path = tmp_path_factory.mktemp("models") / "tiny-sure.onnx"
+    onnx.save(build_tiny_graph(sure=True, name="tiny-sure"), path)
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from conftest import SCENES, ExportSmall
@@ -17,13 +18,15 @@ from tintype import export as exporting  # noqa: E402
 from tintype.errors import TrainingError  # noqa: E402
 from tintype.export import (  # noqa: E402
     PARITY_AB,
+    PARITY_CONFIDENCE,
     Exported,
     difference_of,
     export,
     fold_batch_norm,
 )
 from tintype.models import ARCHITECTURES, build, random_network  # noqa: E402
-from tintype.runtime import Session  # noqa: E402
+from tintype.models.tintype import Tintype  # noqa: E402
+from tintype.runtime import CONFIDENCE_WANTED, Session  # noqa: E402
 from tintype.training.restore import network_of_graph  # noqa: E402
 
 
@@ -81,6 +84,41 @@ def test_the_graph_becomes_the_network_again(
     heads = {name.partition(".")[0] for name in restored.missing}
     without_part_in_ab = {"model_class", "model_out", "saliency", "scenes"}
     assert heads <= without_part_in_ab
+
+
+def test_the_confidence_is_torchs_and_only_that_of_a_distribution(
+    exported: tuple[torch.nn.Module, Exported],
+) -> None:
+    model, result = exported
+    session = Session(result.path, device="cpu")
+    assert session.gives_confidence == isinstance(model, Tintype)
+    if session.gives_confidence:
+        assert result.parity_confidence < PARITY_CONFIDENCE
+        L = np.random.default_rng(3).uniform(0, 100, (2, 1, 96, 128)).astype(np.float32)
+        with torch.no_grad():
+            ab, sure = model.predict_with_confidence(torch.from_numpy(L))
+        answer = session.run(L, confidence=True)
+        assert np.abs(answer.ab - ab.numpy()).max() < PARITY_AB
+        assert np.abs(answer.confidence - sure.numpy()).max() < PARITY_CONFIDENCE
+        assert answer.confidence.min() >= 0
+        assert np.ptp(answer.confidence) > 1e-4
+        np.testing.assert_array_equal(answer.ab, session.run(L).ab)
+
+
+def test_confidence_costs_nothing_unless_it_is_wanted(tmp_path: Path) -> None:
+    model = random_network("tintype", options=SMALL["tintype"])
+    path = export(model, tmp_path / "model.onnx", "model", "1", 256).path
+    graph = onnx.load(path).graph
+    assert [output.name for output in graph.output] == ["ab", "confidence"]
+    assert [node.op_type for node in graph.node].count("Softmax") == 1  # of the annealed mean
+    plain = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert [each.name for each in plain.get_inputs()] == ["L"]
+    L = np.full((2, 1, 64, 32), 50, np.float32)
+    ab, confidence = plain.run(None, {"L": L})
+    assert confidence.shape == (2, 1, 16, 8)
+    again, absent = plain.run(None, {"L": L, CONFIDENCE_WANTED: np.array(False)})
+    np.testing.assert_array_equal(again, ab)
+    assert absent.size == 0
 
 
 @pytest.mark.slow

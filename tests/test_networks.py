@@ -17,6 +17,7 @@ from torch import nn  # noqa: E402
 from tintype.color import lab_to_rgb, rgb_to_lab, rgb_to_ycbcr  # noqa: E402
 from tintype.errors import TrainingError, UsageError  # noqa: E402
 from tintype.models import build, random_network  # noqa: E402
+from tintype.models.heads import REACH, calibrated, mass_near  # noqa: E402
 from tintype.models.layers import layer_table, weightless  # noqa: E402
 from tintype.models.unetpp import UNetPP, UNetPPConfig  # noqa: E402
 from tintype.training.config import Phase, Recipe  # noqa: E402
@@ -345,3 +346,33 @@ def test_the_studies_own_settings() -> None:
     assert recipe.options["colours"] == 16
     assert recipe.phases[0].size == recipe.data.short_side == 256
     assert (objective.regression, objective.rebalancing) == (0, 1)
+
+
+def test_mass_near_counts_what_lies_within_reach() -> None:
+    centres = torch.tensor([[0.0, 0.0], [10.0, 0.0], [60.0, 0.0]])
+    probs = torch.tensor([0.5, 0.3, 0.2])[None, :, None, None].expand(2, 3, 4, 5)
+    ab = torch.zeros(2, 2, 4, 5)
+    mass = mass_near(probs, centres, ab)
+    assert mass.shape == (2, 1, 4, 5)
+    assert torch.allclose(mass, torch.tensor(0.75), atol=0.03)
+    ab[:, 0] = REACH  # half of the first, all of the second, nothing of the third
+    assert torch.allclose(mass_near(probs, centres, ab), torch.tensor(0.54), atol=0.01)
+
+
+def test_calibration_is_monotone_and_can_do_nothing() -> None:
+    mass = torch.linspace(0, 1, 101)
+    assert torch.allclose(calibrated(mass, 1.0, 0.0), mass, atol=2e-4)
+    steeper = calibrated(mass, 1.3, 0.5)
+    assert bool((steeper.diff() >= 0).all())
+    assert 0 <= steeper.min() < 0.001
+    assert 0.999 < steeper.max() <= 1
+
+
+def test_confidence_needs_bins_that_have_a_share() -> None:
+    L = torch.rand(1, 1, 32, 32) * 100
+    for changes, sure in (({}, True), ({"bins_share": 0.0}, False), ({"colours": 6}, False)):
+        network = random_network("tintype", options=SMALL["tintype"] | changes)
+        with torch.no_grad():
+            ab, confidence = network.predict_with_confidence(L)
+            assert torch.equal(ab, network.predict_ab(L))
+        assert (confidence is not None) == sure

@@ -77,17 +77,28 @@ def test_hints_need_a_guided_graph_and_the_right_shape(
         Session(tiny_guided_model).run(grey(), np.zeros((1, 2, 32, 32), np.float32))
 
 
-def test_confidence_is_passed_on(tiny_model: Path) -> None:
-    def add(graph: onnx.GraphProto) -> None:
-        graph.node.append(helper.make_node("Sigmoid", ["pooled"], ["confidence"]))
-        graph.output.append(
-            helper.make_tensor_value_info("confidence", TensorProto.FLOAT, ["N", 1, "h", "w"])
-        )
+def test_confidence_comes_when_it_is_asked_for(tiny_model: Path, tiny_sure_model: Path) -> None:
+    session = Session(tiny_sure_model)
+    plain, asked = session.run(grey()), session.run(grey(), confidence=True)
+    assert plain.confidence is None
+    assert asked.confidence is not None
+    means = grey().reshape(1, 1, 16, 4, 24, 4).mean(axis=(3, 5))
+    np.testing.assert_allclose(asked.confidence, means / 100, atol=1e-5)
+    np.testing.assert_array_equal(asked.ab, plain.ab)
+    assert (session.gives_confidence, Session(tiny_model).gives_confidence) == (True, False)
+    with pytest.raises(UsageError, match="does not say how sure"):
+        Session(tiny_model).run(grey(), confidence=True)
 
-    confidence = Session(changed(tiny_model, add)).run(grey()).confidence
-    assert confidence is not None
-    assert confidence.shape == (1, 1, 16, 24)
-    assert confidence.max() <= 1
+
+def test_confidence_must_be_numbers(tiny_sure_model: Path) -> None:
+    def spoil(graph: onnx.GraphProto) -> None:
+        (percent,) = (each for each in graph.initializer if each.name == "percent")
+        percent.float_data[:] = [float("nan")]
+
+    session = Session(changed(tiny_sure_model, spoil))
+    session.run(grey())
+    with pytest.raises(ModelInvalid, match="confidence that are not finite"):
+        session.run(grey(), confidence=True)
 
 
 def test_weights_may_be_stored_with_half_precision(tiny_model: Path) -> None:

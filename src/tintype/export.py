@@ -1,9 +1,10 @@
 """How a trained network becomes an ONNX graph that keeps the engine's contract.
 
 ``L (N,1,H,W) float32`` in, for a guided network also ``hint_ab (N,2,H,W)`` and ``hint_mask
-(N,1,H,W)``, ``ab (N,2,H/stride,W/stride) float32`` out, weights stored as fp16 and cast to fp32
-once when a session loads; name, version, working size and what the network can be built from again
-in the graph's metadata.
+(N,1,H,W)``, ``ab (N,2,H/stride,W/stride) float32`` out, and ``confidence (N,1,H/stride,W/stride)``
+of a network that gives it, computed unless the optional ``confidence_wanted`` is false; weights
+stored as fp16 and cast to fp32 once when a session loads; name, version, working size and what the
+network can be built from again in the graph's metadata.
 """
 
 from __future__ import annotations
@@ -27,16 +28,23 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tintype.errors import TrainingError
 from tintype.models import GuidedNetwork, Network, description_of
-from tintype.runtime import Session
+from tintype.runtime import CONFIDENCE_WANTED, Session
 
 PARITY_AB = 0.05
 """Largest difference between torch and ONNX Runtime that is accepted, in ab units."""
+
+PARITY_CONFIDENCE = 0.005
+"""Largest difference between torch and ONNX Runtime that is accepted, in confidence."""
 
 OPSET = 18
 
 Probe = tuple[NDArray[np.float32], ...]
 """A graph's inputs in their order: L, or L, hint_ab and hint_mask."""
 
+Answer = tuple[NDArray[np.float32], ...]
+"""A graph's outputs in their order: ab, or ab and confidence."""
+
+_OUTPUTS = ("ab", "confidence")
 _INPUTS = ("L", "hint_ab", "hint_mask")
 _SMALL = 1024  # tensors with fewer values stay float32: they are shapes, constants and biases
 
@@ -50,6 +58,7 @@ class Exported:
         sha256: of the file, in hex.
         size_bytes: of the file.
         parity_ab: largest |Δab| between torch and ONNX Runtime with the same fp16 weights.
+        parity_confidence: the same of the confidence; 0 without.
         rounding_ab: largest |Δab| that rounding the weights to fp16 made.
     """
 
@@ -57,6 +66,7 @@ class Exported:
     sha256: str
     size_bytes: int
     parity_ab: float
+    parity_confidence: float
     rounding_ab: float
 
 
@@ -67,8 +77,9 @@ class _Contract(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, L: Tensor) -> Tensor:
-        return self.model.predict_ab(L)
+    def forward(self, L: Tensor) -> tuple[Tensor, ...]:
+        ab, confidence = self.model.predict_with_confidence(L)
+        return (ab,) if confidence is None else (ab, confidence)
 
 
 class _GuidedContract(nn.Module):
@@ -78,8 +89,8 @@ class _GuidedContract(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor) -> Tensor:
-        return self.model.predict_ab(L, hint_ab, hint_mask)
+    def forward(self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor) -> tuple[Tensor, ...]:
+        return (self.model.predict_ab(L, hint_ab, hint_mask),)
 
 
 def export(model: Network, target: Path, name: str, version: str, working_size: int) -> Exported:
@@ -94,7 +105,8 @@ def export(model: Network, target: Path, name: str, version: str, working_size: 
         working_size: side in pixels of the square whose area pictures are scaled to.
 
     Raises:
-        TrainingError: when the graph's ab differs from torch's by more than ``PARITY_AB``.
+        TrainingError: when the graph's ab differs from torch's by more than ``PARITY_AB``, or its
+            confidence by more than ``PARITY_CONFIDENCE``.
     """
     contract = _contract(model)
     probes = [
@@ -107,8 +119,11 @@ def export(model: Network, target: Path, name: str, version: str, working_size: 
     rounded = [_predict(contract, probe) for probe in probes]
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         part = Path(folder) / target.name
-        graph = _graph(contract, model.size_multiple, probes[1])
+        outputs = _OUTPUTS[: len(rounded[0])]
+        graph = _graph(contract, model.size_multiple, probes[1], outputs)
         _strip(graph)
+        if "confidence" in outputs:
+            _compute_on_request(graph)
         _store_as_half(graph)
         architecture, options = description_of(model)
         metadata = {
@@ -122,27 +137,37 @@ def export(model: Network, target: Path, name: str, version: str, working_size: 
         onnx.helper.set_model_props(graph, {f"tintype.{k}": v for k, v in metadata.items()})
         onnx.checker.check_model(graph, full_check=True)
         onnx.save(graph, part)
-        parity = _difference(part, probes, rounded)
-        if not parity < PARITY_AB:
-            raise TrainingError(
-                f"The exported graph differs from torch by {parity:.3f} in ab, allowed {PARITY_AB}."
-            )
+        parity = _differences(part, probes, rounded)
+        allowed = PARITY_AB, PARITY_CONFIDENCE
+        for output, found, most in zip(_OUTPUTS, parity, allowed, strict=True):
+            if not found < most:
+                raise TrainingError(
+                    f"The exported graph differs from torch by {found:.3f} in {output}, "
+                    f"allowed {most}."
+                )
         part.replace(target)
     content = target.read_bytes()
-    rounding = max(_largest(a, b) for a, b in zip(exact, rounded, strict=True))
-    return Exported(target, hashlib.sha256(content).hexdigest(), len(content), parity, rounding)
+    rounding = max(_largest(a[0], b[0]) for a, b in zip(exact, rounded, strict=True))
+    return Exported(target, hashlib.sha256(content).hexdigest(), len(content), *parity, rounding)
 
 
 def difference_of(model: Network, graph: Path) -> float:
     """The largest |Δab| between a network in evaluation mode and a graph, on a random picture."""
     probe = _probe(2, 160, 224, seed=2, guided=model.guided)
-    return _difference(graph, [probe], [_predict(_contract(model), probe)])
+    ab, *_ = _predict(_contract(model), probe)
+    return _differences(graph, [probe], [(ab,)])[0]
 
 
-def _difference(graph: Path, probes: list[Probe], wanted: list[NDArray[np.float32]]) -> float:
+def _differences(graph: Path, probes: list[Probe], wanted: list[Answer]) -> tuple[float, float]:
+    """The largest |Δab| and |Δconfidence| from what is wanted; 0 for what is not."""
     session = Session(graph, device="cpu")
-    pairs = zip(probes, wanted, strict=True)
-    return max(_largest(session.run(*probe).ab, ab) for probe, ab in pairs)
+    of_ab, of_confidence = [0.0], [0.0]
+    for probe, (ab, *confidence) in zip(probes, wanted, strict=True):
+        answer = session.run(*probe, confidence=bool(confidence))
+        of_ab.append(_largest(answer.ab, ab))
+        if answer.confidence is not None:
+            of_confidence.append(_largest(answer.confidence, *confidence))
+    return float(np.max(of_ab)), float(np.max(of_confidence))  # unlike max, they pass a NaN on
 
 
 def _contract(model: Network) -> _Contract | _GuidedContract:
@@ -203,15 +228,18 @@ def _probe(batch: int, height: int, width: int, seed: int, *, guided: bool) -> P
 
 
 @torch.no_grad()
-def _predict(contract: nn.Module, probe: Probe) -> NDArray[np.float32]:
-    return np.asarray(contract(*(torch.from_numpy(part) for part in probe)))
+def _predict(contract: nn.Module, probe: Probe) -> Answer:
+    answer = contract(*(torch.from_numpy(part) for part in probe))
+    return tuple(np.asarray(part) for part in answer)
 
 
 def _largest(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(np.abs(a - b).max())
 
 
-def _graph(contract: nn.Module, step: int, example: Probe) -> onnx.ModelProto:
+def _graph(
+    contract: nn.Module, step: int, example: Probe, outputs: tuple[str, ...]
+) -> onnx.ModelProto:
     batch, height, width = (torch.export.Dim(n) for n in ("N", f"H{step}", f"W{step}"))
     free = {0: batch, 2: step * height, 3: step * width}
     names = _INPUTS[: len(example)]
@@ -225,13 +253,54 @@ def _graph(contract: nn.Module, step: int, example: Probe) -> onnx.ModelProto:
             dynamo=True,
             opset_version=OPSET,
             input_names=names,
-            output_names=["ab"],
+            output_names=outputs,
             dynamic_shapes=dict.fromkeys(names, free),
             verbose=False,
         )
     if program is None:
         raise TrainingError("torch did not export the network.")
     return program.model_proto
+
+
+def _compute_on_request(graph: onnx.ModelProto) -> None:
+    """Put what nothing but the confidence needs into a branch that is taken when it is wanted.
+
+    ONNX Runtime computes all that leads to any output, whichever are asked for. The input is an
+    initialiser that may be overridden, so that graphs are still run with L alone.
+    """
+    nodes = list(graph.graph.node)
+    shared = _leading_to("ab", nodes)
+    own = [node for number, node in enumerate(nodes) if number not in shared]
+    inside, absent = "confidence.inside", "confidence.absent"
+    for node in own:
+        node.output[:] = [inside if name == "confidence" else name for name in node.output]
+    helper, real = onnx.helper, onnx.TensorProto.FLOAT
+    value = [helper.make_tensor_value_info(name, real, None) for name in (inside, absent)]
+    none = helper.make_tensor(absent, real, [0, 1, 1, 1], [])
+    nothing = helper.make_node("Constant", [], [absent], value=none)
+    branches = {
+        "then_branch": helper.make_graph(own, "wanted", [], value[:1]),
+        "else_branch": helper.make_graph([nothing], "unwanted", [], value[1:]),
+    }
+    choice = helper.make_node("If", [CONFIDENCE_WANTED], ["confidence"], **branches)
+    del graph.graph.node[:]
+    graph.graph.node.extend([*(nodes[number] for number in sorted(shared)), choice])
+    wanted = onnx.TensorProto.BOOL
+    graph.graph.initializer.append(helper.make_tensor(CONFIDENCE_WANTED, wanted, [], [True]))
+    graph.graph.input.append(helper.make_tensor_value_info(CONFIDENCE_WANTED, wanted, []))
+
+
+def _leading_to(output: str, nodes: list[onnx.NodeProto]) -> set[int]:
+    """Numbers of the nodes that an output depends on."""
+    maker = {name: number for number, node in enumerate(nodes) for name in node.output}
+    found: set[int] = set()
+    waiting = [output]
+    while waiting:
+        number = maker.get(waiting.pop())
+        if number is not None and number not in found:
+            found.add(number)
+            waiting.extend(nodes[number].input)
+    return found
 
 
 def _store_as_half(graph: onnx.ModelProto) -> None:

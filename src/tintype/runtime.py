@@ -2,7 +2,8 @@
 
 ``L (N,1,H,W)`` in [0, 100] goes in, ``ab (N,2,h,w)`` comes out, with H / h a whole number; a guided
 graph also takes ``hint_ab (N,2,H,W)`` and ``hint_mask (N,1,H,W)``, and any graph may also give
-``confidence (N,1,h,w)`` in [0, 1].
+``confidence (N,1,h,w)`` in [0, 1]. ONNX Runtime computes every output, whichever are asked for: a
+graph that can do without takes ``confidence_wanted``, a bool that is true where it is not given.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     import onnxruntime as ort
 
 Float = NDArray[np.float32]
+
+CONFIDENCE_WANTED = "confidence_wanted"
+"""The optional input, a bool, that says whether the confidence is computed."""
 
 GRAIN = 32
 """Height and width given to a network are multiples of this."""
@@ -66,7 +70,7 @@ class Prediction:
     ab: Float
     """(N, 2, h, w) CIE a*b*, about [-110, 110]."""
     confidence: Float | None
-    """(N, 1, h, w) in [0, 1], of networks that predict a distribution; else None."""
+    """(N, 1, h, w) in [0, 1], how likely each colour is nearly right; None when not asked for."""
     stride: int
     """How many rows and columns of L one cell of ab covers."""
 
@@ -192,8 +196,10 @@ class Session:
         outputs = {o.name: o for o in self._session.get_outputs()}
         self.guided: bool = "hint_ab" in inputs
         wanted = {"L": 1, "hint_ab": 2, "hint_mask": 1} if self.guided else {"L": 1}
-        self._has_confidence = "confidence" in outputs
-        given = {"ab": 2, "confidence": 1} if self._has_confidence else {"ab": 2}
+        self.gives_confidence: bool = "confidence" in outputs
+        optional = self._session.get_overridable_initializers()
+        self._can_do_without = any(each.name == CONFIDENCE_WANTED for each in optional)
+        given = {"ab": 2, "confidence": 1} if self.gives_confidence else {"ab": 2}
         if set(inputs) != set(wanted):
             self._fail(f"takes {sorted(inputs)} where {sorted(wanted)} is expected")
         if not set(given) <= set(outputs):
@@ -216,7 +222,12 @@ class Session:
         raise ModelInvalid(f"{self._name} does not keep Tintype's contract: it {what}.")
 
     def run(
-        self, L: Float, hint_ab: Float | None = None, hint_mask: Float | None = None
+        self,
+        L: Float,
+        hint_ab: Float | None = None,
+        hint_mask: Float | None = None,
+        *,
+        confidence: bool = False,
     ) -> Prediction:
         """Predict the colours of a batch.
 
@@ -224,10 +235,11 @@ class Session:
             L: (N, 1, H, W) float32 in [0, 100]; H and W multiples of 32.
             hint_ab: (N, 2, H, W) float32 CIE a*b*; zeros when None.
             hint_mask: (N, 1, H, W) float32, 1 where there is a hint; zeros when None.
+            confidence: whether to ask for it, too, which takes more time.
 
         Raises:
-            UsageError: arrays of other shapes, hints for a graph that takes none, or too little
-                memory for the size.
+            UsageError: arrays of other shapes, hints for a graph that takes none, confidence of
+                one that gives none, or too little memory for the size.
             ModelInvalid: the graph fails or its answer does not keep the contract.
         """
         n, channels, height, width = L.shape if L.ndim == 4 else (0, 0, 0, 0)
@@ -237,9 +249,12 @@ class Session:
             )
         feed = {"L": np.ascontiguousarray(L, np.float32)}
         feed |= self._hints(feed["L"], hint_ab, hint_mask)
-        names = ["ab", "confidence"] if self._has_confidence else ["ab"]
+        wanted = {CONFIDENCE_WANTED: np.array(confidence)} if self._can_do_without else {}
+        names = ["ab", "confidence"] if confidence else ["ab"]
+        if confidence and not self.gives_confidence:
+            raise UsageError(f"The model {self._name} does not say how sure it is.")
         try:
-            answer = self._session.run(names, feed)
+            answer = self._session.run(names, feed | wanted)
         except Exception as error:
             raise self._explained(error, L.shape) from error
         return self._kept(L.shape, *answer)
@@ -282,8 +297,9 @@ class Session:
             self._fail(f"answers L {shape} with ab {ab.shape}")
         if confidence is not None and confidence.shape != (n, 1, h, w):
             self._fail(f"answers ab {ab.shape} with confidence {confidence.shape}")
-        if not np.isfinite(ab).all():
-            self._fail("answers with ab that are not finite numbers")
+        for name, values in (("ab", ab), ("confidence", confidence)):
+            if values is not None and not np.isfinite(values).all():
+                self._fail(f"answers with {name} that are not finite numbers")
         return Prediction(ab, confidence, stride)
 
 

@@ -73,6 +73,18 @@ class Network(nn.Module, ABC):
         colour = self(L).colour
         return self.ab_of(colour, L if self.ab_stride == 1 else nn.AvgPool2d(self.ab_stride)(L))
 
+    def predict_with_confidence(self, L: Tensor) -> tuple[Tensor, Tensor | None]:
+        """``predict_ab`` and, of a network that predicts a distribution, how sure it is.
+
+        Args:
+            L: (N,1,H,W) float32 in [0,100].
+
+        Returns:
+            ab as of ``predict_ab``; (N,1,h,w) in [0,1], the chance that it is nearly right, or
+            None: here there is no distribution to tell it from.
+        """
+        return self.predict_ab(L), None
+
     def ab_of(self, colour: Tensor, L: Tensor) -> Tensor:
         """The ab of ``colour``: here colour is ab.
 

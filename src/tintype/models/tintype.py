@@ -5,6 +5,9 @@ trained from the start. The regression head is safe and pale; the bins head (Zha
 arXiv 1603.08511, section 2) is vivid. ``predict_ab`` mixes both: (1 - bins_share) of the
 regression, bins_share of the annealed mean. Dense 3×3 convolutions only, since these run at the
 speed of the machine, and ab at a quarter of the input's size, which loses nothing that shows.
+
+How sure it is comes from the bins, too: their mass near the mixed colour, and two numbers that
+calibrate it.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from torch import Tensor, nn
 from tintype.bins import annealed_mean, in_gamut_centres
 from tintype.color import lightness_to_luminance, linear_to_srgb
 from tintype.models.blocks import GREY_CENTRE, ContextStage, ResNet18Trunk, UpBlock, conv_bn_relu
-from tintype.models.heads import Palette
+from tintype.models.heads import Palette, calibrated, mass_near
 from tintype.models.network import Classes, Network, Prediction
 
 AB_SCALE = 50.0
@@ -38,6 +41,9 @@ class TintypeConfig:
             beyond the truth, 1 pale.
         colours: 0 for the 313 bins; else the classes are so many RGB colours of a palette.
         top: of such colours, how many of the most probable are averaged.
+        confidence_slope: of the logistic that makes the bins' mass near the colour the share of
+            pixels within CIEDE2000 10 of the truth; benchmarks/confidence.py finds both numbers.
+        confidence_offset: of that logistic; 1 and 0 leave the mass as it is.
         whole_lab: predict L beside ab, to be trained on; it is not used.
     """
 
@@ -48,6 +54,8 @@ class TintypeConfig:
     calm: float = 0.5
     colours: int = 0
     top: int = 3
+    confidence_slope: float = 1.0
+    confidence_offset: float = 0.0
     whole_lab: bool = False
 
 
@@ -92,6 +100,15 @@ class Tintype(Network):
         colour, logits, _, _ = self(L)
         return self.mix(colour, logits)
 
+    def predict_with_confidence(self, L: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Also how likely each colour is nearly right, where it comes from the 313 bins."""
+        colour, logits, _, _ = self(L)
+        ab, options = self.mix(colour, logits), self.config
+        if self.colours is not None or options.bins_share == 0:
+            return ab, None
+        mass = mass_near(self.calmed(logits).softmax(1), self.centres, ab)
+        return ab, calibrated(mass, options.confidence_slope, options.confidence_offset)
+
     def mix(self, colour: Tensor, logits: Tensor) -> Tensor:
         """One ab (N,2,h,w) of both heads, as the options say."""
         share, regression = self.config.bins_share, colour[:, -2:]
@@ -110,10 +127,14 @@ class Tintype(Network):
 
     def vivid(self, logits: Tensor) -> Tensor:
         """ab (N,2,h,w) of the classes' logits (N,Q,h,w), as the options say."""
-        calmed = logits - self.config.calm * self.log_weights[:, None, None]
+        calmed = self.calmed(logits)
         if self.colours is not None:
             return self.colours.mean(calmed)
         return annealed_mean(calmed, self.centres, self.config.temperature)
+
+    def calmed(self, logits: Tensor) -> Tensor:
+        """Logits with ``calm`` of the rebalancing taken back."""
+        return logits - self.config.calm * self.log_weights[:, None, None]
 
     def classes_of(self) -> Classes:
         """The 313 bins, or the palette."""

@@ -15,12 +15,7 @@ from torch import Tensor, nn
 
 from tintype.errors import ModelNotFound, TrainingError
 from tintype.export import PARITY_AB, difference_of
-from tintype.models import Network, build, build_with
-from tintype.zoo import find
-
-_FIRST_CALM = "mul_436", 0.5
-"""Where the graph of tintype 2, written before graphs said what they are, holds its
-``log_weights``, and times what."""
+from tintype.models import Network, build_with
 
 
 class Restored(NamedTuple):
@@ -52,12 +47,8 @@ def network_of_graph(path: Path) -> Restored:
         graph = onnx.load(path)
         metadata = {p.key.removeprefix("tintype."): p.value for p in graph.metadata_props}
         found = _weights(graph)
-        if "architecture" in metadata or metadata.get("name") != "tintype":
-            network = build_with(metadata["architecture"], metadata["options"])
-            found |= {k: torch.tensor(v) for k, v in json.loads(metadata["buffers"]).items()}
-        else:
-            network = build("tintype", dict(find("tintype").options))
-            found["log_weights"] = found[_FIRST_CALM[0]].flatten() / _FIRST_CALM[1]
+        network = build_with(metadata["architecture"], metadata["options"])
+        found |= {k: torch.tensor(v) for k, v in json.loads(metadata["buffers"]).items()}
         network.eval()
         state, missing = _state(network, found)
         network.load_state_dict(state)
