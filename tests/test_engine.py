@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,10 @@ from skimage import data
 from conftest import GreyWriter, grey_pixels
 from tintype import color, engine
 from tintype.engine import Colorizer
+from tintype.engine import joining as pages_joined
 from tintype.engine.arrays import shrink
+from tintype.engine.chroma import Upsampled
+from tintype.engine.confidence import encode_confidence
 from tintype.errors import (
     AlreadyColour,
     ModelInvalid,
@@ -23,6 +27,7 @@ from tintype.errors import (
     UnwritableImage,
     UsageError,
 )
+from tintype.images import read_image
 from tintype.options import Hint, Options
 from tintype.runtime import Session
 
@@ -37,10 +42,10 @@ def guided(tiny_guided_model: Path) -> Colorizer:
     return Colorizer.load(tiny_guided_model, device="cpu")
 
 
-@pytest.fixture(params=[0, engine._AT_ONCE_PIXELS], ids=["streamed", "at once"])
+@pytest.fixture(params=[0, pages_joined.AT_ONCE_PIXELS], ids=["streamed", "at once"])
 def joining(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways in which files are joined: as a stream, and in memory when they are small."""
-    monkeypatch.setattr(engine, "_AT_ONCE_PIXELS", request.param)
+    monkeypatch.setattr(pages_joined, "AT_ONCE_PIXELS", request.param)
 
 
 def lab_of(rgb: np.ndarray) -> np.ndarray:
@@ -166,9 +171,9 @@ def test_a_picture_of_the_working_size_is_seen_pixel_by_pixel(
     seen: list[np.ndarray] = []
     real = Session.run
 
-    def spy(self: Session, L: np.ndarray, *hints: np.ndarray) -> object:
+    def spy(self: Session, L: np.ndarray, *hints: np.ndarray, confidence: bool) -> object:
         seen.append(L)
-        return real(self, L, *hints)
+        return real(self, L, *hints, confidence=confidence)
 
     monkeypatch.setattr(Session, "run", spy)
     colorizer.colorize(grey)
@@ -260,9 +265,9 @@ def test_every_page_of_a_tiff(
     runs: list[int] = []
     real = Session.run
 
-    def spy(self: Session, L: np.ndarray, *hints: np.ndarray) -> object:
+    def spy(self: Session, L: np.ndarray, *hints: np.ndarray, confidence: bool) -> object:
         runs.append(len(L))
-        return real(self, L, *hints)
+        return real(self, L, *hints, confidence=confidence)
 
     monkeypatch.setattr(Session, "run", spy)
     source = tmp_path / "pages.tif"
@@ -377,3 +382,80 @@ def test_a_large_scan_streams_through(tiny_model: Path, tmp_path: Path) -> None:
         check=True,
     )
     assert int(done.stdout) < 500 * 1024
+
+
+# Confidence
+
+
+@pytest.fixture(scope="module")
+def sure(tiny_sure_model: Path) -> Colorizer:
+    return Colorizer.load(tiny_sure_model, device="cpu")
+
+
+def test_confidence_lies_over_the_picture(
+    sure: Colorizer, write_grey: GreyWriter, tmp_path: Path
+) -> None:
+    source = write_grey(tmp_path / "old.png", 300, 410)
+    target, beside = tmp_path / "new.png", tmp_path / "sure.png"
+    _, report = sure.colorize_file(source, target, confidence=beside)
+    _, plain = sure.colorize_file(source, tmp_path / "plain.png")
+    assert target.read_bytes() == (tmp_path / "plain.png").read_bytes()
+    with Image.open(beside) as shown:
+        assert (shown.mode, shown.size) == ("L", (410, 300))
+        values = np.asarray(shown) / 255
+    L = lab_of(np.asarray(Image.open(source).convert("RGB")))[..., 0]
+    away = np.abs(values - L / 100)
+    assert away[20:-20, 20:-20].mean() < 0.05
+    assert report.confidence == pytest.approx(L.mean() / 100, abs=0.02)
+    assert plain.confidence is None
+    assert read_image(beside).tintype_mark
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("old.png", "new.png", "plain.png", "sure.png")
+    }
+
+
+def test_bytes_give_both_pictures(sure: Colorizer, write_grey: GreyWriter, tmp_path: Path) -> None:
+    source = write_grey(tmp_path / "old.jpg", 80, 60)
+    coloured, shown, report = sure.colorize_with_confidence(source.read_bytes())
+    sure.colorize_file(source, tmp_path / "new.jpg", confidence=tmp_path / "sure.png")
+    assert coloured == (tmp_path / "new.jpg").read_bytes()
+    assert shown == (tmp_path / "sure.png").read_bytes()
+    assert report.confidence is not None
+
+
+def test_confidence_of_turned_and_many_pages(sure: Colorizer, tmp_path: Path) -> None:
+    turned, exif = Image.fromarray(grey_pixels(40, 90)), Image.Exif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    pages = [Image.fromarray(grey_pixels(30, 50 + 10 * n, seed=n)) for n in range(3)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    for name, size in (("turned.jpg", (90, 40)), ("pages.tif", (30, 50))):
+        beside = tmp_path / f"{name}.png"
+        _, report = sure.colorize_file(tmp_path / name, tmp_path / f"new-{name}", confidence=beside)
+        assert read_image(beside).size == size
+    assert "The confidence is that of the first of 3 pages." in report.notes
+
+
+def test_a_large_confidence_picture_comes_in_bands(sure: Colorizer) -> None:
+    grid = np.random.default_rng(0).random((1, 9, 12)).astype(np.float32)
+    whole = Upsampled(grid, (700, 900)).rows(0, 700)[0]
+    content = encode_confidence(Upsampled(grid, (700, 900)), sure.mark)
+    shown = np.asarray(Image.open(io.BytesIO(content)))
+    np.testing.assert_array_equal(shown, np.rint(whole.clip(0, 1) * 255))
+    assert whole.max() > 1  # overshoot, which is clipped
+
+
+def test_confidence_that_cannot_be_had(
+    sure: Colorizer, colorizer: Colorizer, write_grey: GreyWriter, tmp_path: Path
+) -> None:
+    source, target = write_grey(tmp_path / "old.png"), tmp_path / "new.png"
+    with pytest.raises(UsageError, match="does not say how sure it is"):
+        colorizer.colorize_file(source, target, confidence=tmp_path / "sure.png")
+    with pytest.raises(UsageError, match=r"should end in \.png"):
+        sure.colorize_file(source, target, confidence=tmp_path / "sure.jpg")
+    for taken in (source, target):
+        with pytest.raises(UsageError, match="a name of its own"):
+            sure.colorize_file(source, target, confidence=taken)
+    with pytest.raises(UnwritableImage, match=r"sure\.png cannot be written"):
+        sure.colorize_file(source, target, confidence=tmp_path / "none/sure.png")
+    assert colorizer.gives_confidence is False

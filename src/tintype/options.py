@@ -182,3 +182,5 @@ class Report:
     """What the user should know, one sentence each."""
     seconds: float
     """Time from opening the picture to the finished result."""
+    confidence: float | None = None
+    """Mean in [0, 1] of how likely the colours are nearly right, when it was asked for."""

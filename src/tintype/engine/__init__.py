@@ -9,23 +9,27 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tintype import __version__, zoo
 from tintype.engine.arrays import Opaque, from_array, from_pil, shrink
-from tintype.engine.chroma import Chroma
+from tintype.engine.chroma import Chroma, Upsampled
+from tintype.engine.confidence import (
+    check_place,
+    encode_confidence,
+    mean_of,
+    write_confidence,
+)
 from tintype.engine.join import Pixels, join
+from tintype.engine.joining import Laid, Plan, joined
 from tintype.engine.steering import References, guess_on_cells
-from tintype.engine.stream import JoinedImage
 from tintype.engine.view import Page, draw_hints, look, pad, working_shape
 from tintype.errors import (
     UnreadableImage,
@@ -46,7 +50,6 @@ from tintype.runtime import Float, Prediction, Session, available_cores
 from tintype.temporal import STEADY
 
 if TYPE_CHECKING:
-    import pyvips
     from PIL.Image import Image
 
     from tintype.video.film import FilmFrame
@@ -55,18 +58,16 @@ __all__ = ["Colorizer", "Hint", "Options", "Report", "colorize"]
 
 Given = TypeVar("Given", "Image", NDArray[np.generic], bytes, str, Path)
 
-_TONED_NOTE = "The picture was toned; its lightness was taken and the tone dropped."
 _DEFAULT_WORKING_SIZE = 256
-_AT_ONCE_PIXELS = 4_000_000  # pages up to this size are joined in memory
 _DEFAULTS = Options()
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What is known about a picture before its pixels stream through."""
+class _Done(NamedTuple):
+    """What came of a picture file."""
 
-    tone: Tone
-    chromas: tuple[Chroma, ...]
+    data: bytes | None
+    sure: Upsampled | None
+    report: Report
 
 
 class Colorizer:
@@ -89,6 +90,7 @@ class Colorizer:
         self.name: str = session.metadata.get("name", name)
         self.version: str = session.metadata.get("version", "0")
         self.guided: bool = session.guided
+        self.gives_confidence: bool = session.gives_confidence
         self.device: str = session.device
         self.working_size: int = session.working_size or _DEFAULT_WORKING_SIZE
 
@@ -163,7 +165,11 @@ class Colorizer:
         )
 
     def colorize_file(
-        self, source: Path | bytes, target: Path | None, options: Options = _DEFAULTS
+        self,
+        source: Path | bytes,
+        target: Path | None,
+        options: Options = _DEFAULTS,
+        confidence: Path | None = None,
     ) -> tuple[bytes | None, Report]:
         """Give a picture file its colours; every page of it.
 
@@ -172,35 +178,60 @@ class Colorizer:
             target: where the result goes, in the format of its suffix; it appears there only when
                 it is whole. None returns it in the source's format.
             options: how.
+            confidence: a .png that is to show how sure the network is, from the same prediction:
+                8-bit grey at the picture's upright size, white where its own colours (at strength
+                1) surely lie within CIEDE2000 10 of the truth. Of several pages it shows the first.
+                It is marked as Tintype's whatever the options say, lest it be coloured, too.
 
         Returns:
             The result's content if target is None, else None; and what was done.
 
         Raises:
+            UsageError: a place where the confidence cannot go, or a model that gives none.
             As :meth:`colorize`.
         """
+        if confidence is not None:
+            check_place(confidence, source, target)
+        data, sure, report = self._colorized(source, target, options, confidence is not None)
+        if confidence is not None and sure is not None:
+            write_confidence(sure, confidence, self.mark)
+        return data, report
+
+    def colorize_with_confidence(
+        self, source: Path | bytes, options: Options = _DEFAULTS
+    ) -> tuple[bytes, bytes, Report]:
+        """The file of the coloured picture and that of its confidence, from one prediction.
+
+        Arguments, the two pictures and errors are those of :meth:`colorize_file`.
+        """
+        data, sure, report = self._colorized(source, None, options, True)
+        return cast(bytes, data), encode_confidence(cast(Upsampled, sure), self.mark), report
+
+    def _colorized(
+        self, source: Path | bytes, target: Path | None, options: Options, confidence: bool
+    ) -> _Done:
         start = time.perf_counter()
         picture = read_image(source)
-        plan = self._plan(picture, options)
+        plan = self._plan(picture, options, confidence)
         mark = self.mark if options.mark else None
         data: bytes | None = None
-        with self._joined(picture, plan.chromas) as pages:
+        with joined(picture, plan.chromas, self._threads) as pages:
             if target is None:
                 data, notes = encode_image(picture, pages, mark=mark, quality=options.quality)
             else:
                 notes = write_image(picture, pages, target, mark=mark, quality=options.quality)
-        if plan.tone == "toned":
-            notes = (_TONED_NOTE, *notes)
-        return data, Report(
+        report = Report(
             source=picture.name,
             target=None if target is None else str(target),
             size=picture.size,
             pages=len(plan.chromas),
             tone=plan.tone,
             model=f"{self.name} {self.version}",
-            notes=notes,
+            notes=(*plan.notes(options), *notes),
             seconds=time.perf_counter() - start,
+            confidence=None if plan.sure is None else mean_of(plan.sure),
         )
+        return _Done(data, plan.sure, report)
 
     def colorize_film(
         self, source: str | Path, options: Options = _DEFAULTS, steady: float = STEADY
@@ -225,7 +256,12 @@ class Colorizer:
         return film_frames(self, source, options, steady)
 
     def predict(
-        self, L: Float, hint_ab: Float | None = None, hint_mask: Float | None = None
+        self,
+        L: Float,
+        hint_ab: Float | None = None,
+        hint_mask: Float | None = None,
+        *,
+        confidence: bool = False,
     ) -> Prediction:
         """Predict the colours of pictures at the size at which they are given.
 
@@ -233,27 +269,30 @@ class Colorizer:
             L: (N, 1, H, W) float32 CIE lightness in [0, 100]; any H and W.
             hint_ab: (N, 2, H, W) float32 CIE a*b*, for guided models.
             hint_mask: (N, 1, H, W) float32, 1 where there is a hint.
+            confidence: whether to ask how sure the network is, too, which costs a little time.
 
         Returns:
-            ab (N, 2, h, w) and perhaps confidence, where h = H / stride, rounded up.
+            ab (N, 2, h, w) and, when asked for, confidence (N, 1, h, w) in [0, 1], where
+            h = H / stride, rounded up.
 
         Raises:
             UsageError: another shape, values that are not finite, hints for a model that takes
-                none, or too little memory.
+                none, confidence of one that gives none (see ``gives_confidence``), or too little
+                memory.
             ModelInvalid: the graph's answer does not keep the contract.
         """
         if L.ndim != 4 or L.shape[1] != 1 or 0 in L.shape or not np.isfinite(L).all():
             raise UsageError(f"L must be finite and (N, 1, H, W), not {L.shape}.")
         height, width = L.shape[2:]
         hints = [None if hint is None else pad(hint) for hint in (hint_ab, hint_mask)]
-        answer = self._session.run(pad(L), *hints)
+        answer = self._session.run(pad(L), *hints, confidence=confidence)
         h, w = -(-height // answer.stride), -(-width // answer.stride)
         sure = answer.confidence
         return Prediction(
             answer.ab[:, :, :h, :w], None if sure is None else sure[:, :, :h, :w], answer.stride
         )
 
-    def _plan(self, picture: Picture, options: Options) -> _Plan:
+    def _plan(self, picture: Picture, options: Options, confidence: bool) -> Plan:
         """Look at every page small, and predict its colours."""
         pages: list[Page] = []
         tones: set[Tone] = set()
@@ -264,31 +303,37 @@ class Colorizer:
             pages.append(page)
         worst: Sequence[Tone] = ("colour", "toned", "grey")
         tone = next(tone for tone in worst if tone in tones)
-        return _Plan(tone, tuple(self._chromas(pages, options)))
+        laid = list(self._laid(pages, options, confidence))
+        return Plan(tone, tuple(page.chroma for page in laid), laid[0].sure)
 
-    def _chromas(self, pages: Sequence[Page], options: Options) -> Iterator[Chroma]:
+    def _laid(self, pages: Sequence[Page], options: Options, confidence: bool) -> Iterator[Laid]:
         """The colours of pages in order; neighbours of one shape share a run of the network."""
         waiting: list[Page] = []
         for page in pages:
             if waiting and (
                 len(waiting) == options.batch_size or waiting[0].L.shape != page.L.shape
             ):
-                yield from self._run(waiting, options)
+                yield from self._run(waiting, options, confidence)
                 waiting = []
             waiting.append(page)
-        yield from self._run(waiting, options)
+        yield from self._run(waiting, options, confidence)
 
-    def _run(self, pages: Sequence[Page], options: Options) -> Iterator[Chroma]:
+    def _run(
+        self, pages: Sequence[Page], options: Options, confidence: bool = False
+    ) -> Iterator[Laid]:
         L = np.concatenate([page.L for page in pages])
-        answer = self.predict(L, *self._hints(pages, options))
+        answer = self.predict(L, *self._hints(pages, options), confidence=confidence)
         reference = self._reference(options)
         for number, page in enumerate(pages):
-            ab, stride = answer.ab[number], answer.stride
+            ab, stride, sure = answer.ab[number], answer.stride, None
+            covered = (L.shape[2] / stride, L.shape[3] / stride)
+            if answer.confidence is not None:
+                sure = Upsampled(answer.confidence[number].clip(0, 1), page.size, covered)
             if reference is not None:
                 guess, _ = guess_on_cells(answer.of(number), L.shape[2:])
-                ab, stride = reference.steer(page.L[0, 0], guess), STRIDE
-            covered = (L.shape[2] / stride, L.shape[3] / stride)
-            yield Chroma(ab, page.size, covered, options.strength)
+                ab = reference.steer(page.L[0, 0], guess)
+                covered = (L.shape[2] / STRIDE, L.shape[3] / STRIDE)
+            yield Laid(Chroma(ab, page.size, covered, options.strength), sure)
 
     def _reference(self, options: Options) -> Reference | None:
         if len(options.references) > 1:
@@ -317,61 +362,14 @@ class Colorizer:
         drawn = [draw_hints(options.hints, p.size, p.L.shape[2:]) for p in pages]
         return np.concatenate([ab for ab, _ in drawn]), np.concatenate([m for _, m in drawn])
 
-    @contextmanager
-    def _joined(self, picture: Picture, chromas: Iterable[Chroma]) -> Iterator[list[pyvips.Image]]:
-        """The coloured pages as lazy images, joined while they are being written.
-
-        Raises:
-            UnreadableImage: the picture turns out to be damaged.
-        """
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="tintype-join") as pool:
-            streams: list[JoinedImage] = []
-            pages: list[pyvips.Image] = []
-            for number, chroma in enumerate(chromas):
-                pixels = picture.pixels(number)
-                if pixels.width * pixels.height <= _AT_ONCE_PIXELS:
-                    pages.append(self._joined_at_once(pixels, chroma, pool, picture.name))
-                    continue
-                streams.append(JoinedImage(pixels, chroma, pool, self._threads))
-                pages.append(streams[-1].image)
-            try:
-                yield pages
-            finally:
-                failures = [stream.close() for stream in streams]
-                for failure in filter(None, failures):
-                    _raise_cause(failure, picture.name)
-
-    def _joined_at_once(
-        self, pixels: pyvips.Image, chroma: Chroma, pool: Executor, name: str
-    ) -> pyvips.Image:
-        """A small page joined in memory, which costs less than streaming it."""
-        import pyvips
-
-        try:
-            grey = pixels.numpy().reshape(*chroma.size, pixels.bands)
-        except pyvips.Error as error:
-            raise UnreadableImage(f"{name} is truncated or damaged.") from error
-        joined = join(grey, chroma, pool if self._threads > 1 else None)
-        kind = "rgb16" if joined.dtype == np.uint16 else "srgb"
-        return pyvips.Image.new_from_array(joined, interpretation=kind)
-
     def _colorize_array(self, opaque: Opaque, options: Options) -> Pixels:
         pixels = opaque.pixels
         size = pixels.shape[:2]
         view = working_shape(size, options.working_size or self.working_size)
         _, page = look(shrink(pixels, *view), size, "The picture", options)
-        (chroma,) = self._run([page], options)
+        ((chroma, _),) = self._run([page], options)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="tintype-join") as pool:
             return opaque.with_alpha(join(pixels, chroma, pool))
-
-
-def _raise_cause(failure: Exception, name: str) -> None:
-    """Say why pixels ran out: libvips's errors mean a damaged picture, others are what they are."""
-    import pyvips
-
-    if isinstance(failure, pyvips.Error):
-        raise UnreadableImage(f"{name} is truncated or damaged.") from failure
-    raise failure
 
 
 @lru_cache(maxsize=2)

@@ -1,4 +1,4 @@
-"""How colours predicted on a coarse grid are laid over a picture of any size."""
+"""How colours, or any planes, predicted on a coarse grid are laid over a picture of any size."""
 
 from __future__ import annotations
 
@@ -57,11 +57,48 @@ def _weights(
     return first, last, matrix.astype(np.float32)
 
 
-class Chroma:
-    """Predicted ab laid over a picture of another size, up-sampled by cubic convolution.
+class Upsampled:
+    """Planes of cells laid over a picture of another size, up-sampled by cubic convolution.
 
     Cell centres and pixel centres are aligned: cell ``i`` covers the ``i``-th part of the picture.
     """
+
+    def __init__(
+        self, planes: Float, size: tuple[int, int], covered: tuple[float, float] | None = None
+    ) -> None:
+        """Lay planes over a picture.
+
+        Args:
+            planes: (C, h, w).
+            size: (height, width) of the picture in pixels.
+            covered: rows and columns of the planes that the picture covers, from the top left; need
+                not be whole. All of them when None.
+        """
+        self.size = size
+        self.planes = planes
+        self._covered = covered or (float(planes.shape[1]), float(planes.shape[2]))
+        # Blocks just wide enough for the product of small matrices to be the cheapest way.
+        step = max(16, int(6 * size[1] / self._covered[1]))
+        self._blocks = [self._block(x, min(x + step, size[1])) for x in range(0, size[1], step)]
+
+    def _block(self, start: int, stop: int) -> _Block:
+        weights = _weights(start, stop, self.size[1], self.planes.shape[2], self._covered[1])
+        return _Block(start, stop, *weights)
+
+    def rows(self, start: int, stop: int) -> Float:
+        """The planes at full width for the picture's rows: (C, stop - start, width)."""
+        count, cells, width = self.planes.shape
+        first, last, down = _weights(start, stop, self.size[0], cells, self._covered[0])
+        lines = np.matmul(down.T, self.planes[:, first:last]).reshape(-1, width)
+        out = np.empty((len(lines), self.size[1]), np.float32)
+        for block in self._blocks:
+            part = lines[:, block.first : block.last]
+            np.matmul(part, block.weights, out=out[:, block.start : block.stop])
+        return out.reshape(count, stop - start, self.size[1])
+
+
+class Chroma(Upsampled):
+    """Predicted ab laid over a picture."""
 
     def __init__(
         self,
@@ -75,8 +112,7 @@ class Chroma:
         Args:
             ab: (2, h, w), CIE a*b*, about [-110, 110].
             size: (height, width) of the picture in pixels.
-            covered: rows and columns of ``ab`` that the picture covers, from the top left; need
-                not be whole. All of them when None.
+            covered: as of :class:`Upsampled`.
             strength: factor on ab.
 
         Raises:
@@ -84,24 +120,4 @@ class Chroma:
         """
         if ab.ndim != 3 or ab.shape[0] != 2 or 0 in ab.shape:
             raise UsageError(f"ab must have the shape (2, h, w), not {ab.shape}.")
-        self.size = size
-        self._ab = (ab * strength).astype(np.float32)
-        self._covered = covered or (float(ab.shape[1]), float(ab.shape[2]))
-        # Blocks just wide enough for the product of small matrices to be the cheapest way.
-        step = max(16, int(6 * size[1] / self._covered[1]))
-        self._blocks = [self._block(x, min(x + step, size[1])) for x in range(0, size[1], step)]
-
-    def _block(self, start: int, stop: int) -> _Block:
-        weights = _weights(start, stop, self.size[1], self._ab.shape[2], self._covered[1])
-        return _Block(start, stop, *weights)
-
-    def rows(self, start: int, stop: int) -> Float:
-        """ab at full width for the picture's rows start to stop: (2, stop - start, width)."""
-        cells, covered = self._ab.shape[1], self._covered[0]
-        first, last, down = _weights(start, stop, self.size[0], cells, covered)
-        lines = np.matmul(down.T, self._ab[:, first:last]).reshape(-1, self._ab.shape[2])
-        out = np.empty((len(lines), self.size[1]), np.float32)
-        for block in self._blocks:
-            part = lines[:, block.first : block.last]
-            np.matmul(part, block.weights, out=out[:, block.start : block.stop])
-        return out.reshape(2, stop - start, self.size[1])
+        super().__init__((ab * strength).astype(np.float32), size, covered)

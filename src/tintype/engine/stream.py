@@ -25,6 +25,7 @@ from tintype.engine.join import Pixels, bands, join_rows
 if TYPE_CHECKING:
     import pyvips
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_RGB = 2  # colour type "truecolour", ISO/IEC 15948, table 11.1
 
 _BANDS_AHEAD = 16  # how many bands may be read before they are joined
@@ -148,15 +149,15 @@ class JoinedImage:
         """The coloured picture as a PNG without compression, piece by piece."""
         height, width = self._chroma.size
         depth = 16 if self._pixels.format == "ushort" else 8
-        yield b"\x89PNG\r\n\x1a\n"
-        yield _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, _PNG_RGB, 0, 0, 0))
+        yield PNG_SIGNATURE
+        yield png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, _PNG_RGB, 0, 0, 0))
         deflate = zlib.compressobj(level=0)
         # On its own, so that opening the image reads none of the picture yet.
-        yield _chunk(b"IDAT", deflate.compress(b""))
+        yield png_chunk(b"IDAT", deflate.compress(b""))
         for rows in self._joined():
-            yield _chunk(b"IDAT", deflate.compress(rows))
-        yield _chunk(b"IDAT", deflate.flush())
-        yield _chunk(b"IEND", b"")
+            yield png_chunk(b"IDAT", deflate.compress(rows))
+        yield png_chunk(b"IDAT", deflate.flush())
+        yield png_chunk(b"IEND", b"")
 
     def _joined(self) -> Iterator[memoryview]:
         """Bands of PNG scan lines in order, while the next ones are being joined."""
@@ -180,7 +181,7 @@ class JoinedImage:
         return memoryview(scan.data).cast("B")
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def png_chunk(kind: bytes, body: bytes) -> bytes:
     """A PNG chunk (ISO/IEC 15948, section 5.3): length, kind, body, checksum."""
     check = zlib.crc32(body, zlib.crc32(kind))
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
