@@ -198,10 +198,10 @@ def test_picture_that_vanishes_is_a_sentence(scans: Path, run: Runs) -> None:
 def test_unexpected_error_of_one_picture_hurts_no_other(scans: Path, run: Runs) -> None:
     colorize_file = run.colorizer.colorize_file
 
-    def fragile(source: Path, target: Path, options: Options) -> object:
+    def fragile(source: Path, *rest: object) -> object:
         if source.name == "a.jpg":
             raise RuntimeError("nobody foresaw this")
-        return colorize_file(source, target, options)
+        return colorize_file(source, *rest)
 
     run.colorizer.colorize_file = fragile
     outcomes = run(scans)
@@ -238,7 +238,7 @@ class SlowColorizer:
         self._now = 0
         self._lock = threading.Lock()
 
-    def colorize_file(self, source: Path, target: Path, options: Options) -> tuple[None, None]:
+    def colorize_file(self, source: Path, target: Path, *_: object) -> tuple[None, None]:
         with self._lock:
             self.begun.append(source)
             self._now += 1
@@ -291,3 +291,38 @@ def test_cores_are_shared() -> None:
     assert share_cores(10_000, 1) == (1, cores)
     assert share_cores(3, 50)[0] == 3
     assert share_cores(0) == (1, cores)
+
+
+def test_confidence_that_is_missing_or_stale_is_made_again(
+    tmp_path: Path, tiny_sure_model: Path, write_grey: GreyWriter
+) -> None:
+    run = Runs(tiny_sure_model)
+    source = write_grey(tmp_path / "a.png")
+    beside = tmp_path / "a-color-confidence.png"
+
+    def status(asked: bool) -> str:
+        (outcome,) = run(make_plan([str(tmp_path)], confidence=asked)).values()
+        return outcome.status
+
+    assert (status(False), beside.exists()) == ("done", False)
+    assert (status(True), status(True), status(False)) == ("done", "current", "current")
+    beside.unlink()
+    assert (status(False), status(True), status(True)) == ("current", "done", "current")
+    write_grey(source, seed=5)
+    assert (status(False), status(True), status(True)) == ("done", "done", "current")
+
+
+def test_confidence_never_replaces_a_stranger_nor_becomes_a_picture(
+    tmp_path: Path, tiny_sure_model: Path, write_grey: GreyWriter
+) -> None:
+    run = Runs(tiny_sure_model)
+    write_grey(tmp_path / "a.png")
+    beside = tmp_path / "a-color-confidence.png"
+    beside.write_bytes(b"precious")
+    (outcome,) = run(make_plan([str(tmp_path)], confidence=True)).values()
+    assert (outcome.status, beside.read_bytes()) == ("failed", b"precious")
+    beside.unlink()
+    run(make_plan([str(tmp_path)], confidence=True), mark=False)
+    beside.rename(tmp_path / "other.png")
+    outcomes = run(tmp_path, mark=False)
+    assert outcomes[str(tmp_path / "other.png")].status == "skipped"

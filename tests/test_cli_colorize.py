@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from tintype.options import Hint, Options
 JSON_KEYS = [
     *("source", "target", "status", "message"),
     *("height", "width", "pages", "tone", "model", "notes", "seconds"),
+    *("confidence", "confidence_picture"),
 ]
 
 Colorize = Callable[..., int]
@@ -279,3 +281,55 @@ def test_a_picture_is_not_sent_to_a_terminal(
     write_grey(here / "a.png")
     monkeypatch.setattr(command_module.sys.stdout, "isatty", lambda: True)
     assert colorize("a.png", "-o", "-") == 2
+
+
+def test_confidence_beside_each_result(
+    here: Path,
+    tiny_sure_model: Path,
+    write_grey: GreyWriter,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    write_grey(here / "in/a.jpg", 48, 64)
+    write_grey(here / "in/deep/b.png")
+    command = ["colorize", "in", "--model", str(tiny_sure_model), "--json"]
+    assert main([*command, "--confidence"]) == 0
+    beside = {"in/a-color-confidence.png", "in/deep/b-color-confidence.png"}
+    made = {"in/a-color.jpg", "in/deep/b-color.png", *beside}
+    assert files(here) == {"in/a.jpg", "in/deep/b.png"} | made
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert {line["confidence_picture"] for line in lines} == beside
+    assert all(0.3 < line["confidence"] < 0.7 for line in lines)
+    with Image.open(here / "in/a-color-confidence.png") as shown:
+        assert (shown.mode, shown.size) == ("L", (64, 48))
+    for again, status in (([], "current"), (["--confidence"], "current")):
+        assert main([*command, *again]) == 0
+        lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+        assert [line["status"] for line in lines] == [status] * 2
+        assert all((line["confidence_picture"] is None) != bool(again) for line in lines)
+
+
+@pytest.mark.parametrize("args", [["-"], ["-", "-o", "b.png"], ["a.png", "-o", "-"], ["film.mp4"]])
+def test_confidence_fits_neither_pipes_nor_films(
+    here: Path,
+    tiny_sure_model: Path,
+    write_grey: GreyWriter,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    args: list[str],
+) -> None:
+    picture = write_grey(here / "a.png").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(picture)))
+    assert main(["colorize", "--model", str(tiny_sure_model), *args, "--confidence"]) == 2
+    error = capfd.readouterr().err
+    assert "--confidence" in error
+    assert error.count("\n") == 1
+    assert files(here) == {"a.png"}
+
+
+def test_confidence_of_a_model_that_gives_none(
+    here: Path, colorize: Colorize, write_grey: GreyWriter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_grey(here / "a.png")
+    assert colorize("a.png", "--confidence") == 2
+    assert "does not say how sure it is" in capfd.readouterr().err
+    assert files(here) == {"a.png"}

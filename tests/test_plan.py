@@ -175,3 +175,26 @@ def test_pipe(here: Path) -> None:
     assert plan_for_pipe(b"x", "a.png").tasks[0].target == Path("a.png")
     with pytest.raises(UsageError, match="file whose name ends"):
         plan_for_pipe(b"x", "folder/")
+
+
+def test_confidence_pictures_are_placed_and_known(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "a-color.jpg", tmp_path / "a-color-confidence.png")
+    touch(tmp_path / "self-confidence.png")
+    plan = make_plan([str(tmp_path)], confidence=True)
+    beside = [task.confidence.name for task in plan.tasks if task.confidence]
+    assert beside == ["a-color-confidence.png", "self-confidence-color-confidence.png"]
+    assert plan.own == 2
+    assert all(task.confidence is None for task in make_plan([str(tmp_path)]).tasks)
+    named = make_plan([str(tmp_path / "a-color-confidence.png")])
+    assert "-color-confidence.png like a result" in named.left_out[0][1]
+
+
+def test_confidence_pictures_of_one_name_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "a.png")
+    assert len(make_plan([str(tmp_path)]).tasks) == 2
+    with pytest.raises(UsageError, match=r"would both write .*a-color-confidence\.png"):
+        make_plan([str(tmp_path)], confidence=True)
+    (tmp_path / "a.jpg").unlink()
+    (tmp_path / "a-color-confidence.png").hardlink_to(tmp_path / "a.png")
+    with pytest.raises(UsageError, match="overwrite the original"):
+        make_plan([str(tmp_path)], confidence=True, overwrite=True)

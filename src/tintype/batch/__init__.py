@@ -149,20 +149,19 @@ class Batch:
     def abandon(self) -> None:
         """Remove the unfinished files of the pictures in work; the process must end right after."""
         for task in list(self._working.values()):
-            if task.target is None:
-                continue
-            # The name that images.write_image gives a file until it is whole.
-            unfinished = glob.escape(part_prefix(task.target)) + "*.part"
-            for path in task.target.parent.glob(unfinished):
-                path.unlink(missing_ok=True)
+            for target in task.written:
+                # The name that images.atomic gives a file until it is whole.
+                unfinished = glob.escape(part_prefix(target)) + "*.part"
+                for path in target.parent.glob(unfinished):
+                    path.unlink(missing_ok=True)
 
     def _run_one(self, task: Task) -> Outcome:
         """Colorize one picture, unless there is a reason not to."""
         stamp = _stamp_of(task.source)
-        if task.target is not None and os.path.lexists(task.target) and not self._overwrite:
-            if self._is_current(task, task.target, stamp):
+        if task.target is not None and not self._overwrite:
+            if os.path.lexists(task.target) and self._is_current(task, task.target, stamp):
                 return Outcome(task, "current")
-            self._refuse_stranger(task.target)
+            self._refuse_strangers(task, task.target)
         if (why := self._why_own(task.source)) is not None:
             return Outcome(task, "skipped", why)
         if task.target is None:
@@ -184,6 +183,10 @@ class Batch:
         known = manifest.get(target)
         if known is None or known.recipe != self._recipe:
             return False
+        if task.confidence is not None and not (
+            known.confidence_stamp and task.confidence.is_file()
+        ):
+            return False  # it is missing, or was left from an older result
         if stamp and known.source_stamp == stamp:
             return True
         if known.source_sha256 != sha256_of(task.source):
@@ -192,28 +195,32 @@ class Batch:
             manifest.add(replace(known, source_stamp=stamp))
         return True
 
-    def _refuse_stranger(self, target: Path) -> None:
+    def _refuse_strangers(self, task: Task, target: Path) -> None:
         """Leave alone what Tintype did not write, and what was changed since.
 
         Raises:
-            UnwritableImage: the file is not known to be an untouched result.
+            UnwritableImage: a file is not known to be an untouched result.
         """
-        manifest = self._manifests.of(target.parent)
-        if target.is_file() and manifest.wrote(target):
-            return
-        if target.is_file() and manifest.get(target) is None and _has_mark(target):
-            return
-        raise UnwritableImage(
-            f"{target} exists and is not known to be an untouched result of Tintype; "
-            "--overwrite replaces it."
-        )
+        known = self._manifests.of(target.parent).get(target)
+        stamps = (known.target_stamp, known.confidence_stamp) if known is not None else ((), ())
+        for path, stamp in zip(task.written, stamps, strict=False):
+            if not os.path.lexists(path) or _is_untouched(path, stamp):
+                continue
+            if not stamp and path.is_file() and _has_mark(path):
+                continue
+            raise UnwritableImage(
+                f"{path} exists and is not known to be an untouched result of Tintype; "
+                "--overwrite replaces it."
+            )
 
     def _colorize(self, task: Task, target: Path, stamp: Stamp) -> Outcome:
         checksum = sha256_of(task.source)
         _make_folder(target.parent)
-        _, report = self._colorizer.colorize_file(task.source, target, self._options)
+        beside = task.confidence
+        _, report = self._colorizer.colorize_file(task.source, target, self._options, beside)
         made = target_stamp(target)
-        record = Record(target.name, task.label, checksum, stamp, made, self._recipe)
+        sure: Stamp = () if beside is None else target_stamp(beside)
+        record = Record(target.name, task.label, checksum, stamp, made, self._recipe, sure)
         try:
             self._manifests.of(target.parent).add(record)
         except OSError as error:
@@ -238,6 +245,11 @@ def _make_folder(folder: Path) -> None:
         raise UnwritableImage(
             f"The folder {folder} cannot be made: {error.strerror or error}."
         ) from error
+
+
+def _is_untouched(path: Path, stamp: Stamp) -> bool:
+    """Whether a file still is what was written there."""
+    return bool(stamp) and path.is_file() and target_stamp(path) == stamp
 
 
 def _has_mark(path: Path) -> bool:

@@ -50,6 +50,8 @@ class Record:
         source_stamp: what `source_stamp` said of that file; empty for standard input.
         target_stamp: what `target_stamp` said of the result when it had been written.
         recipe: how it was made.
+        confidence_stamp: what `target_stamp` said of the confidence picture that was made with it;
+            empty without one.
     """
 
     target: str
@@ -58,6 +60,7 @@ class Record:
     source_stamp: Stamp
     target_stamp: Stamp
     recipe: Recipe
+    confidence_stamp: Stamp = ()
 
 
 def source_stamp(path: Path) -> Stamp:
@@ -150,6 +153,7 @@ def _parse(line: bytes) -> Record | None:
             source_stamp=tuple(raw["source_stamp"]),
             target_stamp=tuple(raw["target_stamp"]),
             recipe=Recipe(**raw["recipe"]),
+            confidence_stamp=tuple(raw.get("confidence_stamp", ())),
         )
     except (ValueError, TypeError, KeyError):
         return None

@@ -18,6 +18,9 @@ from tintype.errors import TintypeError, UnreadableImage, UsageError
 from tintype.images import SUFFIXES
 
 RESULT_SUFFIX = "-color"
+CONFIDENCE_ENDING = "-confidence.png"
+"""How the name of a confidence picture ends, after the stem of its result."""
+
 PIPE = "-"
 
 _FileKey = tuple[int, int]
@@ -32,11 +35,18 @@ class Task:
         source: the picture's file, or its bytes when it comes through a pipe.
         target: where the result goes; None: the result's bytes are handed back.
         named: whether the user named this very file, rather than a folder or pattern around it.
+        confidence: where the picture of how sure the network is goes; None: it is not made.
     """
 
     source: Path | bytes
     target: Path | None
     named: bool = True
+    confidence: Path | None = None
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """Every file that is to be written."""
+        return tuple(path for path in (self.target, self.confidence) if path is not None)
 
     @property
     def label(self) -> str:
@@ -78,6 +88,7 @@ def make_plan(
     *,
     suffix: str | None = None,
     overwrite: bool = False,
+    confidence: bool = False,
 ) -> Plan:
     """Find the pictures and decide where each result goes.
 
@@ -90,6 +101,8 @@ def make_plan(
         suffix: what is added to a result's name before its extension. None: ``-color`` beside
             the picture, nothing in an output folder.
         overwrite: whether a picture that was named itself may be replaced by its own result.
+        confidence: whether each result gets a confidence picture beside it, whose name is the
+            result's with ``-confidence.png`` in place of its extension.
 
     Returns:
         The plan. Inputs that cannot be used are in it, for the others are done all the same.
@@ -109,7 +122,9 @@ def make_plan(
     for item in found:
         key = os.path.abspath(item.source)
         if key not in tasks or item.named:
-            tasks[key] = Task(item.source, placing.target_of(item), item.named)
+            target = placing.target_of(item)
+            beside = _confidence_of(target) if confidence and target is not None else None
+            tasks[key] = Task(item.source, target, item.named, beside)
     plan.tasks = list(tasks.values())
     _refuse_collisions(plan.tasks)
     _refuse_originals(plan.tasks, overwrite)
@@ -131,6 +146,10 @@ def plan_for_pipe(data: bytes, output: str | None = None) -> Plan:
     if not _means_a_file(output, single=True):
         raise UsageError(f"The output {output} should be a file whose name ends in {_known()}.")
     return Plan([Task(data, Path(output))])
+
+
+def _confidence_of(target: Path) -> Path:
+    return target.with_name(f"{target.stem}{CONFIDENCE_ENDING}")
 
 
 def is_pattern(text: str) -> bool:
@@ -155,7 +174,8 @@ def _find(inputs: Sequence[str], output: str | None, own: str, plan: Plan) -> It
         elif (reason := _why_not(path)) is not None:
             plan.refused.append((text, UnreadableImage(reason)))
         elif _looks_own(path, own):
-            reason = f"left out, for its name ends in {own} like a result; see --suffix."
+            ending = own if path.stem.endswith(own) else own + CONFIDENCE_ENDING
+            reason = f"left out, for its name ends in {ending} like a result; see --suffix."
             plan.left_out.append((text, reason))
         else:
             yield _Found(path, path.parent, named=True)
@@ -281,28 +301,29 @@ def _means_a_file(output: str, single: bool) -> bool:
 def _refuse_collisions(tasks: Sequence[Task]) -> None:
     taken: dict[str, Task] = {}
     for task in tasks:
-        if task.target is None:
-            continue
-        first = taken.setdefault(_name_key(task.target), task)
-        if first is not task:
-            raise UsageError(
-                f"{first.label} and {task.label} would both become {task.target}; "
-                "colorize them in separate runs or into separate folders."
-            )
+        for path in task.written:
+            first = taken.setdefault(_name_key(path), task)
+            if first is not task:
+                verb = "become" if path == task.target else "write"
+                raise UsageError(
+                    f"{first.label} and {task.label} would both {verb} {path}; "
+                    "colorize them in separate runs or into separate folders."
+                )
 
 
 def _refuse_originals(tasks: Sequence[Task], overwrite: bool) -> None:
     """No result may land on an original, however the two names are linked."""
     originals = {_key(task.source): task for task in tasks if isinstance(task.source, Path)}
     for task in tasks:
-        victim = originals.get(_key(task.target)) if task.target is not None else None
-        itself = victim is task and task.named
-        if victim is None or (itself and overwrite):
-            continue
-        advice = "--overwrite allows it" if itself else "give another folder or a --suffix"
-        raise UsageError(
-            f"The result of {task.label} would overwrite the original {victim.label}; {advice}."
-        )
+        for path in task.written:
+            victim = originals.get(_key(path))
+            itself = victim is task and task.named and path == task.target
+            if victim is None or (itself and overwrite):
+                continue
+            advice = "--overwrite allows it" if itself else "give another folder or a --suffix"
+            raise UsageError(
+                f"The result of {task.label} would overwrite the original {victim.label}; {advice}."
+            )
 
 
 def _name_key(path: Path) -> str:
@@ -327,7 +348,8 @@ def _is_picture(path: Path) -> bool:
 
 
 def _looks_own(path: Path, own: str) -> bool:
-    return bool(own) and path.stem.endswith(own)
+    """Whether a file is called like a result, or like a result's confidence picture."""
+    return bool(own) and (path.stem.endswith(own) or path.name.endswith(own + CONFIDENCE_ENDING))
 
 
 def _known() -> str:

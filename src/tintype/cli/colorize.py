@@ -22,7 +22,7 @@ from tintype.cli.options import chosen_options, engine_options
 from tintype.cli.streams import colorize_streams, is_streamed, standard_input
 from tintype.cli.tally import Tally, print_line
 from tintype.errors import UsageError
-from tintype.video.names import is_film
+from tintype.video.names import PIPE, is_film
 from tintype.video.sniffing import holds_film
 
 if TYPE_CHECKING:
@@ -50,6 +50,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Make results again that exist, and replace files that are not known to be results.",
 )
+@click.option(
+    "--confidence",
+    is_flag=True,
+    help="Also write NAME-color-confidence.png beside each result: white where the colours are "
+    "surely nearly right.",
+)
 @engine_options()
 @click.option(
     "--device", default="auto", help="Where the network runs: auto, cpu, cuda ... [default: auto]"
@@ -71,6 +77,7 @@ def colorize(
     output: str | None,
     suffix: str | None,
     overwrite: bool,
+    confidence: bool,
     device: str,
     jobs: int | None,
     as_json: bool,
@@ -87,13 +94,17 @@ def colorize(
     if any(is_film(name) for name in inputs) or (pipe is not None and holds_film(pipe.head)):
         if pipe is None and not all(is_film(name) for name in inputs):
             raise UsageError("Films and pictures are coloured in runs of their own.")
+        if confidence:
+            raise UsageError("--confidence is for pictures; films have no confidence picture.")
         work = chosen_film_work(ctx, inputs, output, suffix, overwrite, device)
         how = chosen_film_options(ctx)
         if is_streamed(work):
             return colorize_streams(work, options, how, face_of(ctx), pipe)
         return colorize_films(work, options, how, face_of(ctx))
     refuse_film_options(ctx)
-    plan = _plan(inputs, output, suffix, overwrite, pipe)
+    if confidence and (pipe is not None or output == PIPE):
+        raise UsageError("--confidence writes a file beside each result; it does not fit a pipe.")
+    plan = _plan(inputs, output, suffix, overwrite, confidence, pipe)
     piped = bool(plan.tasks) and plan.tasks[0].target is None
     if piped and sys.stdout is None:
         raise UsageError("Standard output is closed; give the result a file with -o.")
@@ -108,7 +119,8 @@ def colorize(
         tally.refuse(name, "skipped", reason)
     stopped = 0
     if plan.tasks:
-        stopped = _work(plan.tasks, tally, options, _Means(device, jobs, overwrite))
+        means = _Means(device, jobs, overwrite, confidence)
+        stopped = _work(plan.tasks, tally, options, means)
     tally.summarise(plan)
     return stopped or int(bool(tally.counts["failed"] or (piped and not tally.counts["done"])))
 
@@ -120,6 +132,7 @@ class _Means:
     device: str
     jobs: int | None
     overwrite: bool
+    confidence: bool
 
 
 def _plan(
@@ -127,12 +140,13 @@ def _plan(
     output: str | None,
     suffix: str | None,
     overwrite: bool,
+    confidence: bool,
     pipe: Peeked | None,
 ) -> Plan:
     from tintype.batch.plan import make_plan, plan_for_pipe
 
     if pipe is None:
-        return make_plan(inputs, output, suffix=suffix, overwrite=overwrite)
+        return make_plan(inputs, output, suffix=suffix, overwrite=overwrite, confidence=confidence)
     return plan_for_pipe(pipe.read(), output)
 
 
@@ -144,6 +158,8 @@ def _work(tasks: Sequence[Task], tally: Tally, options: Options, means: _Means) 
 
     jobs, threads = share_cores(len(tasks), means.jobs)
     colorizer = Colorizer.load(options.model, device=means.device, threads=threads)
+    if means.confidence and not colorizer.gives_confidence:
+        raise UsageError(f"The model {options.model} does not say how sure it is.")
     batch = Batch(colorizer, options, overwrite=means.overwrite)
     with (
         stoppable(batch.abandon) as stop,

@@ -125,6 +125,8 @@ _EMPTY: dict[str, object] = {
     "model": None,
     "notes": [],
     "seconds": None,
+    "confidence": None,
+    "confidence_picture": None,
 }
 
 
@@ -134,9 +136,10 @@ def _head(name: str, status: str, message: str) -> dict[str, object]:
 
 def _as_json(outcome: Outcome, message: str) -> dict[str, object]:
     """The keys are the same for every picture; what is not known is null."""
-    target = outcome.task.target if outcome.status in ("done", "current") else None
     line = _EMPTY | _head(outcome.task.label, outcome.status, message)
-    line["target"] = str(target) if target is not None else None
+    if outcome.status in ("done", "current"):
+        places = {"target": outcome.task.target, "confidence_picture": outcome.task.confidence}
+        line |= {name: str(path) for name, path in places.items() if path is not None}
     if (report := outcome.report) is not None:
         line |= {
             "height": report.size[0],
@@ -147,4 +150,6 @@ def _as_json(outcome: Outcome, message: str) -> dict[str, object]:
             "notes": list(report.notes),
             "seconds": round(report.seconds, 3),
         }
+        if report.confidence is not None:
+            line["confidence"] = round(report.confidence, 3)
     return line
