@@ -95,6 +95,24 @@ def test_a_picture_too_large_to_wait_for_is_a_job(client: TestClient) -> None:
     assert colours(client.get(done["links"]["result"]).content).size == (64, 400)
 
 
+def test_confidence_is_a_second_result(tmp_path: Path, tiny_sure_model: Path) -> None:
+    with client_of(tmp_path, tiny_sure_model) as client:
+        asked = {"confidence": "true"}
+        job = client.post("/v1/jobs", files={"file": ("a.png", grey_file())}, data=asked).json()
+        done = until_ended(client, job["id"])
+        sure = client.get(done["links"]["confidence"])
+        assert (sure.headers["content-type"], sure.status_code) == ("image/png", 200)
+        assert colours(sure.content).size == (64, 48)
+        packed = zipped({"a.png": grey_file()})
+        job = client.post("/v1/jobs", files={"file": ("a.zip", packed)}, data=asked).json()
+        done = until_ended(client, job["id"])
+        with zipfile.ZipFile(io.BytesIO(client.get(done["links"]["result"]).content)) as made:
+            assert set(made.namelist()) == {"a.png", "a-confidence.png", "report.json"}
+        film = write_film(tmp_path / "a.mkv", 2).read_bytes()
+        refused = client.post("/v1/jobs", files={"file": ("a.mkv", film)}, data=asked)
+        assert (refused.status_code, "film" in refused.json()["detail"]) == (422, True)
+
+
 def test_events_end_when_the_job_does(client: TestClient) -> None:
     job = client.post("/v1/jobs", files={"file": ("a.png", grey_file())}).json()
     with client.stream("GET", job["links"]["events"]) as events:

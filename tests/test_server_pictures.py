@@ -184,3 +184,45 @@ def test_every_operation_is_described(client: TestClient) -> None:
     form = described["paths"]["/v1/colorize"]["post"]["requestBody"]["content"]
     assert "strength" in form["multipart/form-data"]["schema"]["properties"]
     assert "Options" in described["components"]["schemas"]
+
+
+def test_confidence_comes_with_the_picture(
+    tmp_path: Path, tiny_sure_model: Path, client: TestClient
+) -> None:
+    with client_of(tmp_path, tiny_sure_model, workers=0) as sure:
+        answer = sure.post("/v1/colorize", files={"file": grey_file()}, data={"confidence": "1"})
+        body = answer.json()
+        grey = Image.open(io.BytesIO(base64.b64decode(body["confidence"])))
+        assert (grey.mode, grey.size, grey.format) == ("L", (64, 48), "PNG")
+        assert body["report"]["confidence"] == pytest.approx(
+            np.asarray(grey).mean() / 255, abs=0.03
+        )
+        told = sure.post("/v1/predict?height=8&width=8", content=bytes(64)).json()
+        assert len(base64.b64decode(told["confidence"])) == told["height"] * told["width"]
+    refused = client.post("/v1/colorize", files={"file": grey_file()}, data={"confidence": "1"})
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == 'The model "tiny-guided" does not say how sure it is.'
+
+
+def test_ab_of_a_view_are_those_of_the_engine(client: TestClient, tiny_guided_model: Path) -> None:
+    L = np.linspace(0, 255, 40 * 24).reshape(40, 24).astype(np.uint8)
+    told = client.post("/v1/predict?height=40&width=24", content=L.tobytes()).json()
+    assert (told["height"], told["width"], told["stride"], told["guided"]) == (10, 6, 4, True)
+    ab = np.frombuffer(base64.b64decode(told["ab"]), "<i2").reshape(2, 10, 6) / 100
+    engine = Colorizer.load(tiny_guided_model, "cpu")
+    expected = engine.predict(L[None, None].astype(np.float32) * np.float32(100 / 255)).ab[0]
+    assert np.abs(ab - expected).max() <= 0.006
+    hint = "12,20,#e03020,100"
+    given = client.post(
+        "/v1/predict", params={"height": 40, "width": 24, "hint": hint}, content=L.tobytes()
+    )
+    assert given.json()["ab"] != told["ab"]
+    for query, data in (("height=9&width=9", bytes(80)), ("height=9000&width=9", bytes(9))):
+        assert client.post(f"/v1/predict?{query}", content=data).status_code == 422
+
+
+def test_a_preview_is_small_upright_and_grey_as_it_is(client: TestClient) -> None:
+    answer = client.post("/v1/preview", files={"file": grey_file("TIFF")})
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert np.ptp(np.asarray(colours(answer.content), int), axis=2).max() <= 3
+    assert client.post("/v1/preview", files={"file": b"x"}).status_code == 422

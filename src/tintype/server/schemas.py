@@ -136,7 +136,7 @@ class ReportBody(BaseModel):
             model=report.model,
             notes=list(report.notes),
             seconds=round(report.seconds, 4),
-            confidence=getattr(report, "confidence", None),
+            confidence=report.confidence,
         )
 
 

@@ -50,7 +50,7 @@ class Order:
         target: name of the result.
         options: fields of ``tintype.Options`` that differ from the defaults.
         film: of films: steady, codec, crf, drop_unsupported.
-        confidence: of a picture: whether its confidence is asked for, too.
+        confidence: of pictures: whether how sure the network is is asked for, too.
         owner: who may see it; "" is everybody.
         created: in seconds since 1970.
     """

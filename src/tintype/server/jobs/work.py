@@ -201,20 +201,21 @@ def _picture(desk: _Desk) -> tuple[list[Path], tuple[str, ...]]:
     _refuse_large(desk.source, desk.task.limits.job_pixels)
     desk.note(Advance(0, 1, "colouring"))
     colorizer = Colorizer.load(desk.options.model, desk.task.device, desk.task.threads)
-    _, report = colorizer.colorize_file(desk.source, desk.target, desk.options)
+    sure = desk.work / "confidence.png" if desk.order.confidence else None
+    _, report = colorizer.colorize_file(desk.source, desk.target, desk.options, sure)
     desk.note(Advance(1, 1, "colouring"))
-    return [desk.target], report.notes
+    return [desk.target, *([sure] if sure else [])], report.notes
 
 
 def _pictures(desk: _Desk) -> tuple[list[Path], tuple[str, ...]]:
     from tintype.batch import Batch, share_cores
-    from tintype.batch.plan import Plan, make_plan
+    from tintype.batch.plan import make_plan
     from tintype.engine import Colorizer
 
     given, made = desk.work / "given", desk.work / "made"
     if not given.exists():
         unpack(desk.source, given, desk.task.limits)
-    plan: Plan = make_plan([str(given)], str(made))
+    plan = make_plan([str(given)], str(made), confidence=desk.order.confidence)
     if not plan.tasks:
         raise UnreadableImage("The zip holds no pictures.")
     jobs, threads = share_cores(len(plan.tasks), desk.task.threads)

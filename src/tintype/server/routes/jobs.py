@@ -138,6 +138,8 @@ def _accept(state: State, given: _Given) -> Job:
         target = upload.suffix
         film = given.film.model_dump(exclude_none=True)
         container = film.pop("container", None)
+        if upload.kind == "film" and given.confidence:
+            raise Problem(422, "A film has no confidence picture; pictures have.", "usage-error")
         if upload.kind == "film":
             target = film_target(upload.suffix, container)
         order = Order(

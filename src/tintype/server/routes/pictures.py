@@ -177,8 +177,10 @@ def colorized(state: State, asked: Asked) -> Made:
         )
     colorizer = state.shelf.get(asked.options.model)
     with _reference(asked, limits.pixels) as options:
+        if asked.confidence:
+            made, sure, report = colorizer.colorize_with_confidence(asked.picture, options)
+            return Made(made, picture.format, sure, report)
         data, report = colorizer.colorize_file(asked.picture, None, options)
-    state.metrics.megapixels.inc(pixels / 1e6)
     assert data is not None
     return Made(data, picture.format, None, report)
 

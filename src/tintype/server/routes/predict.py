@@ -70,7 +70,8 @@ def _predicted(
         raise UsageError(f'The model "{colorizer.name}" takes no colour hints.')
     view = (L.shape[2], L.shape[3])
     drawn = draw_hints(hints, view, view) if hints else ()
-    answer: Prediction = colorizer.predict(L, *drawn)
+    asks = colorizer.gives_confidence
+    answer: Prediction = colorizer.predict(L, *drawn, confidence=asks)
     ab = np.rint(answer.ab[0] * 100).clip(-32768, 32767).astype("<i2")
     sure = answer.confidence
     return PredictionBody(
