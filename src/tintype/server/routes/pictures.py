@@ -176,6 +176,9 @@ def colorized(state: State, asked: Asked) -> Made:
             f"on {limits.pages} are taken, in a job more: /v1/jobs."
         )
     colorizer = state.shelf.get(asked.options.model)
+    if asked.confidence and not colorizer.gives_confidence:
+        raise UsageError(f'The model "{colorizer.name}" does not say how sure it is.')
+    state.metrics.megapixels.inc(pixels / 1e6)
     with _reference(asked, limits.pixels) as options:
         if asked.confidence:
             made, sure, report = colorizer.colorize_with_confidence(asked.picture, options)

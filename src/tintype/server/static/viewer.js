@@ -79,7 +79,7 @@ void main() {
   float unsure = 1.0 - texture(sure, at * covered / grid).r;
   float stripe = step(0.5, fract((gl_FragCoord.x + gl_FragCoord.y) / 12.0));
   float veil = doubt * smoothstep(0.35, 0.8, unsure) * mix(0.35, 0.75, stripe);
-  shown = vec4(mix(colour, vec3(1.0, 0.72, 0.25), veil), 1.0);
+  shown = vec4(mix(colour, vec3(0.62, 0.86, 0.96), veil), 1.0);
 }`;
 
 const LARGEST_ZOOM = 16;
