@@ -258,6 +258,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (421, "The server does not answer to that name."),
         (422, "The picture, film or options cannot be used."),
         (429, "Too many requests."),
+        (431, "The head of the request is too long."),
         (503, "The server is busy."),
         (507, "The disk is full."),
     )
