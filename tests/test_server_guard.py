@@ -30,6 +30,7 @@ from tintype.server import run
 from tintype.server.gate import Gate
 from tintype.server.guard import HEADERS, KEY_COOKIE, POLICY, Rates
 from tintype.server.problems import Problem
+from tintype.server.routes import pictures
 from tintype.server.settings import Limits, Settings
 
 SOON_S = 0.5
@@ -611,6 +612,31 @@ def test_gate_keeps_the_order_and_the_place_of_those_who_left() -> None:
         return order
 
     assert asyncio.run(crowd()) == [0, 1, 2, 4, 5, 6, 7]
+
+
+def test_nobody_is_worked_for_who_has_gone(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = list[int](), threading.Event()
+
+    def work(*_: object) -> None:
+        begun.append(1)
+        go_on.wait(5)
+        raise UsageError("Enough.")
+
+    monkeypatch.setattr(pictures, "colorized", work)
+    body, kind = form(Part("file", b"x", "a.jpg"))
+    request = f"POST /v1/colorize HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: {kind}\r\n".encode()
+    request += f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+    gate = served.state.gate
+    with ExitStack() as stack:
+        for _ in range(TIGHT.connections - 2):
+            stack.enter_context(served.connected()).sendall(request)
+        eventually(lambda: gate.waiting + gate.working == TIGHT.connections - 2)
+        at_once = gate.working
+        assert gate.waiting > 0
+    eventually(lambda: served.connections == 0)
+    go_on.set()
+    eventually(lambda: gate.waiting + gate.working == 0)
+    assert len(begun) == at_once
 
 
 # Settings

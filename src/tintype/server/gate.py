@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -29,6 +29,24 @@ class Gate:
         self._limits = limits
         self.waiting = self.working = 0
 
+    async def run_for(
+        self,
+        is_gone: Callable[[], Awaitable[bool]],
+        work: Callable[Given, Answer],
+        *args: Given.args,
+        **kwargs: Given.kwargs,
+    ) -> Answer:
+        """Do work in a thread when its turn has come, unless nobody waits for it any more.
+
+        Raises:
+            Problem: too many wait already, it waited too long, or whoever asked is gone.
+        """
+        waited = await self._take_turn()
+        if waited and await is_gone():
+            self._turn.release()
+            raise Problem(400, "Whoever asked has gone.")  # so that nobody reads it
+        return await self._work(partial(work, *args, **kwargs))
+
     async def run(
         self, work: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs
     ) -> Answer:
@@ -37,13 +55,21 @@ class Gate:
         Raises:
             Problem: too many wait already, or it waited too long.
         """
+        await self._take_turn()
+        return await self._work(partial(work, *args, **kwargs))
+
+    async def _take_turn(self) -> bool:
+        """Whether it had to be waited for."""
         if self._turn.locked():
             await self._wait()
-        else:
-            await self._turn.acquire()  # which it is at once
+            return True
+        await self._turn.acquire()  # which it is at once
+        return False
+
+    async def _work(self, work: Callable[[], Answer]) -> Answer:
         self.working += 1
         loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._pool, partial(work, *args, **kwargs))
+        future = loop.run_in_executor(self._pool, work)
         # A client that goes away must not let another in while its picture is still in work.
         future.add_done_callback(lambda _: self._leave())
         return await asyncio.shield(future)

@@ -304,7 +304,7 @@ async def colorize(request: Request) -> Response:
     """
     state = state_of(request)
     asked = await _asked(request, state)
-    made = await _run(state, asked)
+    made = await _run(request, asked)
     suffix, media_type = PICTURES[made.format]
     if asked.as_json:
         return _json(made, media_type)
@@ -315,9 +315,10 @@ async def colorize(request: Request) -> Response:
     return Response(made.picture, 200, headers, media_type)
 
 
-async def _run(state: State, asked: Asked) -> Made:
+async def _run(request: Request, asked: Asked) -> Made:
+    state = state_of(request)
     try:
-        return await state.gate.run(colorized, state, asked)
+        return await state.gate.run_for(request.is_disconnected, colorized, state, asked)
     except TintypeError as error:
         problem = problem_of(error)
         raise problem from error
@@ -387,7 +388,7 @@ async def colorized_as_studied(request: Request, body: StudyBody) -> StudyBody:
     state = state_of(request)
     options = Options(model=state.settings.model, force=True)
     asked = Asked(decoded(body.image, "image"), "", options, None, False, True)
-    made = await _run(state, asked)
+    made = await _run(request, asked)
     return StudyBody(image=base64.b64encode(made.picture).decode())
 
 
