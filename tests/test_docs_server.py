@@ -223,8 +223,8 @@ def test_table_of_fields_is_the_form(described: dict[str, Any]) -> None:
         for name in re.findall(r"`(\w+)`", cell)
     }
     jobs, pictures = (properties(described, path) for path in ("/v1/jobs", "/v1/colorize"))
-    assert set(told) == set(jobs) - {"confidence"}
-    assert {name for name, of in told.items() if of != "films"} == set(pictures) - {"confidence"}
+    assert set(told) == set(jobs)
+    assert {name for name, of in told.items() if of != "films"} == set(pictures)
     containers = re.search(r"suffix of the result: ([^|]+) \|", PAGE)
     assert containers is not None
     assert containers[1].split() == [each for each in jobs["container"]["enum"] if each]

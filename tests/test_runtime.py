@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -269,3 +272,17 @@ def test_threads(tiny_model: Path) -> None:
     answers = [Session(tiny_model, threads=n).run(grey()).ab for n in (1, None)]
     np.testing.assert_allclose(*answers, atol=1e-5)
     assert available_cores() >= 1
+
+
+def test_onnx_runtime_is_told_to_send_nothing(tiny_model: Path, tmp_path: Path) -> None:
+    code = f"""
+import os
+from pathlib import Path
+from tintype.runtime import Session
+Session(Path({str(tiny_model)!r}), "cpu", 1)
+assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+"""
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    given = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run([sys.executable, "-c", code], env=given | home, check=True)
+    assert not list(tmp_path.rglob("*onnxruntime*"))  # where it keeps the number of this device

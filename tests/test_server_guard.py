@@ -468,7 +468,7 @@ def every_kind_of_answer(served: Served) -> Iterator[Answer]:
     yield served.ask("PATCH", "/v1/colorize")
     yield served.ask("POST", "/v1/colorize", b"x")
     yield served.ask("POST", "/colorized", b"{", {"Content-Type": "application/json"})
-    yield served.ask("GET", "/healthz", headers={"Host": "evil.example"})
+    yield served.ask("GET", "/v1/models", headers={"Host": "evil.example"})
     yield served.ask("POST", "/colorized", b"x", {"Origin": "https://evil.example"})
     yield served.ask("POST", "/colorized", TIGHT.upload_bytes * b"xx")
     yield served.ask("GET", LARGE_FILE, headers={"Range": "bytes=0-1"})

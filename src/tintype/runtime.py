@@ -12,8 +12,8 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,19 @@ class Prediction:
         return Prediction(self.ab[part], sure, self.stride)
 
 
+def onnx_runtime() -> ModuleType:
+    """ONNX Runtime, told before it starts that it sends nothing to its makers.
+
+    Its builds report use and errors to them unless this variable is set (its Privacy.md); pictures
+    of a family or an archive are nobody's business, nor that there are any.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime as ort
+
+    ort.disable_telemetry_events()  # where somebody else imported it first
+    return cast(ModuleType, ort)
+
+
 def available_cores() -> int:
     """How many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -140,8 +153,7 @@ class Session:
             DeviceUnavailable: the device is not in the installed ONNX Runtime or does not start.
             ModelInvalid: the graph cannot be loaded or does not keep the contract.
         """
-        import onnxruntime as ort
-
+        ort = onnx_runtime()
         if threads is not None and threads < 1:
             raise UsageError(f"threads must be 1 or more, not {threads}.")
         self._name = "the given bytes" if isinstance(graph, bytes) else str(graph)
@@ -159,7 +171,7 @@ class Session:
     def _open(
         self, graph: Path | bytes, name: str, index: int | None, threads: int | None
     ) -> ort.InferenceSession:
-        import onnxruntime as ort
+        ort = onnx_runtime()
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or available_cores()

@@ -40,6 +40,8 @@ def data_option(command: Command) -> Command:
             click.option(
                 "--redis",
                 metavar="URL",
+                envvar="TINTYPE_REDIS",
+                show_envvar=True,
                 help="Carry the queue through Redis, so that workers on other machines take part. "
                 "[default: a file in the folder]",
             ),

@@ -20,6 +20,7 @@ import numpy as np
 
 from tintype.errors import MissingExtra, UsageError
 from tintype.progress import Progress
+from tintype.runtime import onnx_runtime
 
 PEERS = ("eccv16", "siggraph17")
 """The published networks that times are compared with; random weights are as fast as any."""
@@ -235,7 +236,7 @@ def quantised(graph: Path, target: Path, size: int) -> Path:
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     except ModuleNotFoundError as error:
         raise MissingExtra("Quantising", "train") from error
-    import onnxruntime as ort
+    ort = onnx_runtime()
 
     folded = target.with_suffix(".folded.onnx")
     options = ort.SessionOptions()

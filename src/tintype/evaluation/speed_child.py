@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tintype.runtime import onnx_runtime
+
 _LEAST_RUNS, _LONGEST_S = 5, 3.0
 _MATMUL_SIDE = 2048
 
@@ -63,7 +65,7 @@ def gmac(graph: Path, size: int) -> float:
         graph: an ONNX file that keeps the contract.
         size: side in px.
     """
-    import onnxruntime as ort
+    ort = onnx_runtime()
 
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL

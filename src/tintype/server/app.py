@@ -54,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         TintypeError: the default network cannot be had, or the queue not be opened.
     """
     graph_file(settings.model)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(0o700, parents=True, exist_ok=True)
     app = FastAPI(
         title="Tintype",
         version=__version__,

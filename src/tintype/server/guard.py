@@ -20,8 +20,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tintype.server.problems import Problem
 from tintype.server.settings import Limits, Settings
 
-OPEN = frozenset(("/healthz", "/readyz", "/", "/worker.js"))
-"""Paths that need no key: whether the server is well, and the page that asks for one."""
+HEALTH = frozenset(("/healthz", "/readyz"))
+"""Paths that are open to everybody, by every name: whether the server is well."""
+
+OPEN = frozenset((*HEALTH, "/", "/worker.js"))
+"""Paths that need no key: those, and the page that asks for one."""
 
 _OPEN_FOLDER = "/static/"
 
@@ -103,6 +106,8 @@ class Guard:
         if _length(scope) > LONGEST_HEAD_BYTES:  # when it comes in one piece, uvicorn takes it
             raise Problem(431, "The head of the request is too long.", headers=_CLOSE)
         host = headers.get("host", "")
+        if scope["path"] in HEALTH:
+            return  # asked for by whoever looks after it, by any name
         if self._settings.names and _name_of(host) not in self._settings.names:
             raise Problem(421, "This server does not answer to that name; see --allow-host.")
         self._refuse_origin(scope, headers, host)
@@ -112,15 +117,15 @@ class Guard:
             or scope["path"].startswith(_OPEN_FOLDER)
             or self._asks_whether_it_may(scope, headers)
         )
+        client = owner or (scope.get("client") or ("", 0))[0]
+        wait_s = 0.0 if is_open else self._rates.wait_s(client)
+        if wait_s:  # before the key is looked at: guessing is counted, too
+            retry = {"Retry-After": str(int(wait_s) + 1)}
+            raise Problem(429, "That was too often; wait a moment.", headers=retry)
         if self._keys and owner is None and not is_open:
             advice = {"WWW-Authenticate": 'Bearer realm="tintype"'}
             raise Problem(401, "An API key is needed: Authorization: Bearer KEY.", headers=advice)
         scope.setdefault("state", {})["owner"] = owner or ""
-        client = owner or (scope.get("client") or ("", 0))[0]
-        wait_s = 0.0 if is_open else self._rates.wait_s(client)
-        if wait_s:
-            retry = {"Retry-After": str(int(wait_s) + 1)}
-            raise Problem(429, "That was too often; wait a moment.", headers=retry)
 
     def _refuse_origin(self, scope: Scope, headers: Headers, host: str) -> None:
         """A page of another site must not use whoever looks at it to reach this server."""

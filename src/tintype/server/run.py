@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import tempfile
 import threading
 from contextlib import suppress
 
@@ -59,6 +60,8 @@ def serve(
         TintypeError: as ``create_app``.
     """
     _allow_files(settings.limits.connections)
+    # Uploads are spooled where they are to stay, not to memory or another disk.
+    tempfile.tempdir = str(Jobs(settings.data).spool)
     server(settings, proxies, certificate).run(sockets=[at])
 
 
@@ -110,7 +113,8 @@ def work(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    worker = Worker(settings, Jobs(settings.data, settings.limits.lease_s))
+    # Forgetting what is old is the server's: it knows how long jobs are kept.
+    worker = Worker(settings, Jobs(settings.data, settings.limits.lease_s), forgets=False)
     worker.start()
     logging.getLogger("tintype.jobs").info("Waiting for jobs in %s.", settings.data)
     stop.wait()

@@ -41,6 +41,8 @@ def _option_fields() -> dict[str, Any]:
         if each.name == "working_size":
             high = LARGEST_VIEW
         told = str(each.metadata["help"]).split(", or path")[0]  # nobody names files of the server
+        if high != each.metadata.get("range", (None, high))[1]:
+            told = told.replace(str(each.metadata["range"][1]), str(high))
         made[each.name] = (
             kinds[each.name],
             Field(default=each.default, ge=low, le=high, description=told),

@@ -135,7 +135,12 @@ class Jobs:
         self._jobs, self._new = data / "jobs", data / "new"
         self.lease_s = lease_s
         for folder in (self._jobs, self._new):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(0o700, parents=True, exist_ok=True)  # they are people's pictures
+
+    @property
+    def spool(self) -> Path:
+        """Where uploads are while they come in."""
+        return self._new
 
     def folder(self, job_id: str) -> Path:
         """Where the files of a job are."""
@@ -164,7 +169,7 @@ class Jobs:
 
     def get(self, job_id: str) -> Job | None:
         """A job as it is now; None when there is none of that number."""
-        if not _ID.fullmatch(job_id):
+        if not isinstance(job_id, str) or not _ID.fullmatch(job_id):  # from the queue: anything
             return None
         folder = self._jobs / job_id
         given = _read(folder / "order.json")

@@ -30,10 +30,11 @@ class Worker:
     Args:
         settings: of the server.
         jobs: their records.
+        forgets: whether jobs that are too old are removed.
     """
 
-    def __init__(self, settings: Settings, jobs: Jobs) -> None:
-        self._settings, self._jobs = settings, jobs
+    def __init__(self, settings: Settings, jobs: Jobs, *, forgets: bool = True) -> None:
+        self._settings, self._jobs, self._forgets = settings, jobs, forgets
         self._stop = threading.Event()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self.queue = Queue(settings.data, settings.redis, self._run)
@@ -137,7 +138,8 @@ class Worker:
                 if job_id not in waiting:
                     log.info("job %s is queued again", job_id)
                     self.put(job_id)
-        self._jobs.expire(self._settings.limits.keep_h * 3600)
+        if self._forgets:
+            self._jobs.expire(self._settings.limits.keep_h * 3600)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

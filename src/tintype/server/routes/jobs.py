@@ -138,6 +138,9 @@ def _accept(state: State, given: _Given) -> Job:
         target = upload.suffix
         film = given.film.model_dump(exclude_none=True)
         container = film.pop("container", None)
+        if upload.kind == "film" and given.reference is not None:
+            sentence = "A reference is for pictures; this API takes none for films."
+            raise Problem(422, sentence, "usage-error")
         if upload.kind == "film" and given.confidence:
             raise Problem(422, "A film has no confidence picture; pictures have.", "usage-error")
         if upload.kind == "film":
@@ -222,7 +225,8 @@ async def events(request: Request, job_id: str) -> StreamingResponse:
     """Server-sent events, each a job as of ``GET /v1/jobs/{id}``; the last when it has ended."""
     job = await _job(request, job_id)
     stream = _events(state_of(request).jobs, job)
-    return StreamingResponse(stream, media_type="text/event-stream")
+    headers = {"X-Accel-Buffering": "no"}  # nginx would hold them back otherwise
+    return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
 
 
 async def _events(jobs: Jobs, job: Job) -> AsyncIterator[str]:

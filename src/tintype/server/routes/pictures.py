@@ -90,12 +90,17 @@ async def form_of(request: Request) -> AsyncIterator[FormData]:
     Raises:
         Problem: it is none.
     """
-    async with request.form(
-        max_files=2, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES
-    ) as form:
+    try:
+        sent = request.form(max_files=2, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES)
+        form = await sent
+    except OSError as error:
+        raise Problem(507, "The server's disk cannot take the file.") from error
+    try:
         if not isinstance(form.get("file"), UploadFile):
             raise Problem(422, 'The form has no file called "file".', "usage-error")
         yield form
+    finally:
+        await form.close()
 
 
 def fields_of(form: FormData, several: tuple[str, ...] = ("hint",)) -> dict[str, Any]:
@@ -394,4 +399,5 @@ async def colorized_as_studied(request: Request, body: StudyBody) -> StudyBody:
 
 def disposition(name: str) -> str:
     """A Content-Disposition that gives a file its name, in any script (RFC 6266)."""
-    return f"inline; filename*=UTF-8''{quote(name)}"
+    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+    return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
