@@ -17,7 +17,7 @@ from starlette.datastructures import UploadFile
 from tintype.errors import TintypeError
 from tintype.server.jobs.records import Job, Jobs, Order
 from tintype.server.problems import Problem, problem_of
-from tintype.server.routes.pictures import (
+from tintype.server.routes.forms import (
     PROBLEMS,
     disposition,
     fields_of,

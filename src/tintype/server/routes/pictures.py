@@ -6,28 +6,36 @@ import base64
 import io
 import json
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
 from PIL import Image
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 
 from tintype.engine import Options, Report
 from tintype.errors import TintypeError, UsageError
 from tintype.images import read_image
 from tintype.server.problems import Problem, problem_of
+from tintype.server.routes.forms import (
+    FILE_ALONE,
+    PROBLEMS,
+    disposition,
+    fields_of,
+    form_of,
+    form_schema,
+    ref,
+    switch,
+    with_default,
+)
 from tintype.server.schemas import (
     ColorizeBody,
     ColorizedBody,
     OptionsForm,
-    ProblemBody,
     ReportBody,
     StudyBody,
     decoded,
@@ -40,8 +48,6 @@ from tintype.server.uploads import PICTURES, safe_name
 
 router = APIRouter(tags=["Pictures"])
 
-_MOST_FIELDS = 300  # 200 of them hints
-_FIELD_BYTES = 4096
 _PREVIEW = 2048
 
 
@@ -81,57 +87,6 @@ class Made:
     format: str
     confidence: bytes | None
     report: Report
-
-
-@asynccontextmanager
-async def form_of(request: Request) -> AsyncIterator[FormData]:
-    """The form that was sent; its files are gone afterwards.
-
-    Raises:
-        Problem: it is none.
-    """
-    try:
-        sent = request.form(max_files=2, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES)
-        form = await sent
-    except OSError as error:
-        raise Problem(507, "The server's disk cannot take the file.") from error
-    try:
-        if not isinstance(form.get("file"), UploadFile):
-            raise Problem(422, 'The form has no file called "file".', "usage-error")
-        yield form
-    finally:
-        await form.close()
-
-
-def fields_of(form: FormData, several: tuple[str, ...] = ("hint",)) -> dict[str, Any]:
-    """The fields of a form that are no files; those that may come several times as lists."""
-    found: dict[str, Any] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            if name not in ("file", "reference"):
-                raise Problem(422, f'A file called "{name[:80]}" is not expected.', "usage-error")
-        elif name in several:
-            found.setdefault(name, []).append(value)
-        else:
-            found[name] = value
-    return found
-
-
-def with_default(given: dict[str, Any], state: State) -> dict[str, Any]:
-    """Options with the server's own network where none was named."""
-    return {"model": state.settings.model, **given}
-
-
-def switch(fields: dict[str, Any], name: str) -> bool:
-    """Take a yes or no out of the fields of a form.
-
-    Raises:
-        Problem: it is neither.
-    """
-    text = str(fields.pop(name, "false")).lower()
-    if text not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
-        raise Problem(422, f"{name}: should be true or false.", "usage-error")
-    return text in ("true", "1", "yes", "on")
 
 
 async def _asked(request: Request, state: State) -> Asked:
@@ -213,61 +168,6 @@ def _reference(asked: Asked, pixels: int) -> Iterator[Options]:
 def _suffix_of(reference: bytes, pixels: int) -> str:
     picture = read_image(reference, name="The reference", max_pixels=pixels)
     return PICTURES[picture.format][0]
-
-
-_FORM: dict[str, dict[str, object]] = {
-    "file": {"type": "string", "format": "binary", "description": "The picture's or film's file."},
-    "reference": {
-        "type": "string",
-        "format": "binary",
-        "description": "A picture in colour that lends its colours.",
-    },
-    "confidence": {
-        "type": "boolean",
-        "default": False,
-        "description": "Answer how sure the colours of a picture are, too.",
-    },
-}
-
-
-def form_schema(*kinds: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a form: a file, and the fields of some models."""
-    fields = dict(_FORM)
-    for kind in kinds:
-        fields |= kind.model_json_schema()["properties"]
-    return {"type": "object", "required": ["file"], "properties": fields}
-
-
-_FILE_ALONE = {"type": "object", "required": ["file"], "properties": {"file": _FORM["file"]}}
-
-
-def ref(kind: type[BaseModel]) -> dict[str, str]:
-    """Where a model's schema stands in the description of the API."""
-    return {"$ref": f"#/components/schemas/{kind.__name__}"}
-
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemBody, "description": told}
-    for status, told in (
-        (400, "The request cannot be understood."),
-        (401, "An API key is needed."),
-        (403, "A page of another origin."),
-        (404, "There is no such thing."),
-        (408, "The body came too slowly."),
-        (
-            409,
-            "It does not go with what is there: the picture is in colour, the job has not ended.",
-        ),
-        (413, "The body is too large."),
-        (415, "Another content type is expected."),
-        (421, "The server does not answer to that name."),
-        (422, "The picture, film or options cannot be used."),
-        (429, "Too many requests."),
-        (431, "The head of the request is too long."),
-        (503, "The server is busy."),
-        (507, "The disk is full."),
-    )
-}
 
 
 @router.post(
@@ -354,7 +254,7 @@ def _json(made: Made, media_type: str) -> Response:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"multipart/form-data": {"schema": _FILE_ALONE}},
+            "content": {"multipart/form-data": {"schema": FILE_ALONE}},
         }
     },
 )
@@ -395,9 +295,3 @@ async def colorized_as_studied(request: Request, body: StudyBody) -> StudyBody:
     asked = Asked(decoded(body.image, "image"), "", options, None, False, True)
     made = await _run(request, asked)
     return StudyBody(image=base64.b64encode(made.picture).decode())
-
-
-def disposition(name: str) -> str:
-    """A Content-Disposition that gives a file its name, in any script (RFC 6266)."""
-    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
-    return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"

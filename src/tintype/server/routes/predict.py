@@ -14,7 +14,7 @@ from tintype.engine.view import draw_hints
 from tintype.errors import TintypeError, UsageError
 from tintype.runtime import Prediction
 from tintype.server.problems import Problem, problem_of
-from tintype.server.routes.pictures import PROBLEMS
+from tintype.server.routes.forms import PROBLEMS
 from tintype.server.schemas import LARGEST_VIEW, PredictionBody
 from tintype.server.state import State, state_of
 

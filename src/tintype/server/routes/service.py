@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from tintype.server.problems import Problem
-from tintype.server.routes.pictures import PROBLEMS
+from tintype.server.routes.forms import PROBLEMS
 from tintype.server.schemas import ModelBody
 from tintype.server.state import state_of
 
