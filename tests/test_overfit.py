@@ -24,8 +24,8 @@ from tintype.training.tasks.task import shrunk  # noqa: E402
 ADVERSARIAL = {"pix2pix", "dcgan", "scgan", "mcgan"}
 """Networks that learn against an opponent: test_overfit_gans.py has them."""
 
-SIDE = 64
-STEPS = 160
+SIDE = 32
+STEPS = 120
 PHASE = Phase(batch=4, size=SIDE, crops=(SIDE, SIDE), pictures=4 * STEPS)
 
 PAINTS = np.array(
@@ -44,7 +44,7 @@ def pictures() -> np.ndarray:
     """Four pictures of four fields in paints that tell themselves by their lightness.
 
     Returns:
-        uint8 (4, 64, 64, 3).
+        uint8 (4, 32, 32, 3).
     """
     fields = PAINTS[np.random.default_rng(1).permutation(np.arange(16) % len(PAINTS))]
     fields = fields.reshape(4, 2, 2, 3).repeat(SIDE // 2, 1).repeat(SIDE // 2, 2)

@@ -66,7 +66,9 @@ def root(tmp_path: Path) -> Path:
 def recipe() -> Recipe:
     return Recipe(
         architecture="tintype",
-        data=Data(("train.tar", "folder"), {"same": "train.tar"}, short_side=32),
+        data=Data(
+            ("train.tar", "folder"), {"same": "train.tar"}, short_side=32, validation_size=64
+        ),
         phases=(Phase(2, 32, (24, 32), pictures=8), Phase(4, 32, (32, 32), pictures=8)),
         options=dict(SMALL),
         optimizer=Optimizer(warmup_pictures=4),

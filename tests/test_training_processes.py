@@ -32,15 +32,18 @@ validate_every: 40
 """
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A data directory with a few pictures and a recipe of 20 steps."""
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with a few pictures, a recipe, and a run ``whole`` by one process."""
+    tmp_path = tmp_path_factory.mktemp("data")
     (tmp_path / "pictures").mkdir()
     for seed in range(5):
         rng = np.random.default_rng(seed)
         rgb = np.kron(rng.integers(0, 255, (4, 5, 3)), np.ones((10, 10, 1)))
         Image.fromarray(rgb.astype(np.uint8)).save(tmp_path / "pictures" / f"tile-{seed}.png")
     (tmp_path / "recipe.yaml").write_text(RECIPE)
+    line = [sys.executable, "-m", *command(tmp_path, "whole")]
+    subprocess.run(line, env=environment(), check=True)
     return tmp_path
 
 
@@ -58,7 +61,6 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_killed_run_goes_on_exactly(data: Path) -> None:
-    subprocess.run([sys.executable, "-m", *command(data, "whole")], env=environment(), check=True)
     process = subprocess.Popen([sys.executable, "-m", *command(data, "killed")], env=environment())
     checkpoint, deadline = data / "killed" / "checkpoint.safetensors", time.monotonic() + 120
     while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
@@ -72,13 +74,12 @@ def test_a_killed_run_goes_on_exactly(data: Path) -> None:
 
 
 def test_two_processes_train_as_one(data: Path) -> None:
-    subprocess.run([sys.executable, "-m", *command(data, "one")], env=environment(), check=True)
     several = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "--"]
     done = subprocess.run(
         [*several, *command(data, "two")], env=environment(), capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
-    one, two = weights(data / "one"), weights(data / "two")
+    one, two = weights(data / "whole"), weights(data / "two")
     moved = 0.0
     start = weights_of_start(data)
     for name, value in one.items():
@@ -86,7 +87,7 @@ def test_two_processes_train_as_one(data: Path) -> None:
             assert torch.allclose(value, two[name], atol=1e-4), name
             moved = max(moved, float((value - start[name]).abs().max()))
     assert moved > 0.002
-    losses = [loss_of(data / run) for run in ("one", "two")]
+    losses = [loss_of(data / run) for run in ("whole", "two")]
     assert losses[1] == pytest.approx(losses[0], abs=1e-4)
 
 

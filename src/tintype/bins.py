@@ -171,7 +171,8 @@ def soft_encode(
     weight = np.empty((len(flat), neighbours), np.float32)
     for start in range(0, len(flat), 65536):
         part = slice(start, start + 65536)
-        square = ((flat[part, None] - centres) ** 2).sum(-1)
+        # Each axis by itself: NumPy is slow at summing over an axis of two.
+        square = (flat[part, :1] - centres[:, 0]) ** 2 + (flat[part, 1:] - centres[:, 1]) ** 2
         nearest = np.argpartition(square, neighbours - 1, axis=1)[:, :neighbours]
         near = np.take_along_axis(square, nearest, axis=1)
         order = np.argsort(near, axis=1)
