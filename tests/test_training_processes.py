@@ -23,7 +23,7 @@ architecture: tintype
 options: {context_width: 16, decoder_widths: [16, 16, 16]}
 data: {train: [pictures], validation: {same: pictures}, short_side: 32, validation_size: 32}
 phases: [{pictures: 160, batch: 8, size: 32, crops: [24, 32]}]
-optimizer: {rate: 4.0e-4, warmup_pictures: 8}
+optimizer: {rate: 1.0e-4, trunk_rate: 5.0e-5, warmup_pictures: 8}  # at more, Adam makes much of rounding
 film: {tone: 0.5, grain: 0.5, blur: 0.5, fading: 0.5, scratches: 0.5}
 augment: {rotation: 10.0}
 precision: fp32
@@ -86,7 +86,7 @@ def test_two_processes_train_as_one(data: Path) -> None:
         if name.startswith("task."):
             assert torch.allclose(value, two[name], atol=1e-4), name
             moved = max(moved, float((value - start[name]).abs().max()))
-    assert moved > 0.002
+    assert moved > 0.0005
     losses = [loss_of(data / run) for run in ("whole", "two")]
     assert losses[1] == pytest.approx(losses[0], abs=1e-4)
 
