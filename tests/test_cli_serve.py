@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,27 +22,37 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def serving(tmp_path: Path, model: Path, *arguments: str) -> tuple[subprocess.Popen[str], int]:
+@contextmanager
+def serving(
+    tmp_path: Path, model: Path, *arguments: str
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server that listens, and its port; it ends with the test."""
     port = free_port()
     command = [sys.executable, "-m", "tintype.cli", "serve", "--port", str(port)]
     command += ["--data", str(tmp_path / "data"), "--model", str(model), *arguments]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return process, port
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        time.sleep(0.05)
-    raise AssertionError("the server did not start")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while not listens(port):
+                assert process.poll() is None, process.stderr and process.stderr.read()
+                assert time.monotonic() < deadline, "the server did not start"
+                time.sleep(0.05)
+            yield process, port
+        finally:
+            process.kill()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_it_serves_until_it_is_terminated(tmp_path: Path, tiny_model: Path) -> None:
-    process, port = serving(tmp_path, tiny_model)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20) as answer:
-        assert answer.read() == b"ok"
-    process.terminate()
-    _, said = process.communicate(timeout=20)
+    with serving(tmp_path, tiny_model) as (process, port):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20) as answer:
+            assert answer.read() == b"ok"
+        process.terminate()
+        _, said = process.communicate(timeout=20)
     assert f"http://127.0.0.1:{port}" in said
     assert "/docs" in said
     assert "Warning" not in said
@@ -48,9 +60,9 @@ def test_it_serves_until_it_is_terminated(tmp_path: Path, tiny_model: Path) -> N
 
 
 def test_an_open_address_without_a_key_is_warned_of(tmp_path: Path, tiny_model: Path) -> None:
-    process, _ = serving(tmp_path, tiny_model, "--host", "0.0.0.0", "--workers", "0")
-    process.terminate()
-    _, said = process.communicate(timeout=20)
+    with serving(tmp_path, tiny_model, "--host", "0.0.0.0", "--workers", "0") as (process, _):
+        process.terminate()
+        _, said = process.communicate(timeout=20)
     assert "Warning: whoever reaches 0.0.0.0" in said
 
 
@@ -99,18 +111,18 @@ def test_a_taken_address_is_told(
 def test_https_for_the_local_network(tmp_path: Path, tiny_model: Path) -> None:
     import ssl
 
-    process, port = serving(tmp_path, tiny_model, "--tls", "--workers", "0")
     chain = tmp_path / "data" / "tls" / "certificate.pem"
-    deadline = time.monotonic() + 20
-    while not chain.exists() and time.monotonic() < deadline:  # made when the port is taken
-        time.sleep(0.05)
-    assert (tmp_path / "data" / "tls" / "key.pem").stat().st_mode & 0o077 == 0
-    trusted = ssl.create_default_context(cafile=chain)
-    url = f"https://127.0.0.1:{port}/healthz"
-    with urllib.request.urlopen(url, timeout=20, context=trusted) as answer:
-        assert answer.read() == b"ok"
-    process.terminate()
-    _, said = process.communicate(timeout=20)
+    with serving(tmp_path, tiny_model, "--tls", "--workers", "0") as (process, port):
+        deadline = time.monotonic() + 20
+        while not chain.exists() and time.monotonic() < deadline:  # made when the port is taken
+            time.sleep(0.05)
+        assert (tmp_path / "data" / "tls" / "key.pem").stat().st_mode & 0o077 == 0
+        trusted = ssl.create_default_context(cafile=chain)
+        url = f"https://127.0.0.1:{port}/healthz"
+        with urllib.request.urlopen(url, timeout=20, context=trusted) as answer:
+            assert answer.read() == b"ok"
+        process.terminate()
+        _, said = process.communicate(timeout=20)
     assert "https://" in said
     assert "/#key=" in said
     assert "▄" in said  # the code

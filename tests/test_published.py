@@ -99,7 +99,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def convert(_: object, target: Path, name: str, version: str, working_size: int) -> Exported:
         onnx.save(build_tiny_graph(name=name), target)
-        return Exported(target, zoo.sha256_of(target), target.stat().st_size, 0.0, 0.0)
+        return Exported(target, zoo.sha256_of(target), target.stat().st_size, 0.0, 0.0, 0.0)
 
     monkeypatch.setattr(published, "export", convert)
 
