@@ -227,6 +227,31 @@ def test_a_body_without_a_length_is_counted(served: Served) -> None:
     assert problem_in(answer)["status"] == 413
 
 
+@pytest.mark.parametrize("announced", [True, False])
+def test_who_still_sends_hears_why_that_is_too_much(served: Served, announced: bool) -> None:
+    """A connection that is closed in the middle of it would be reset, and the answer lost."""
+    piece = b"10000\r\n" + 0x10000 * b"x" + b"\r\n"
+    length = "Content-Length: 30000000" if announced else "Transfer-Encoding: chunked"
+    with served.connected() as connection:
+        connection.sendall(post("/v1/colorize", length))
+        for _ in range(300):  # of which a fraction would be enough
+            connection.sendall(piece)
+        begun = time.monotonic()
+        assert problem_in(heard(connection))["status"] == 413
+    assert time.monotonic() - begun < 1
+    eventually(lambda: served.connections == 0)
+
+
+def test_who_sends_on_for_ever_is_cut_off(served: Served) -> None:
+    with served.connected() as connection, pytest.raises(OSError):  # noqa: PT011, PT012
+        connection.sendall(post("/v1/colorize", "Content-Length: 30000000"))
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            connection.sendall(b"x")
+            time.sleep(0.05)
+    eventually(lambda: served.connections == 0)
+
+
 def test_what_comes_after_a_body_is_not_part_of_it(served: Served) -> None:
     answer = served.say(post("/colorized", "Content-Length: 2") + b"{}" + 100 * b"x" + b"\r\n\r\n")
     assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"422", b"400"]

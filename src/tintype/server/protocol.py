@@ -23,6 +23,7 @@ from tintype.server.settings import Limits
 CROWD = 2
 """So many times the connections that are served may be open; the rest are cut off."""
 
+_DEAF_S = 2.0  # that a client has to read why the rest of its body is not wanted
 _UNSENT_BYTES = 64 << 10
 _LEAST_READ_BYTES = 16 << 10  # in the time of ``unread_s``, by a client that reads at all
 
@@ -98,6 +99,7 @@ class _Patience(_Writing):
 
 class _Deadlines(_Patience, H11Protocol):
     _head: asyncio.TimerHandle | None = None
+    _deaf = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -116,8 +118,12 @@ class _Deadlines(_Patience, H11Protocol):
         crowded = len(self.connections) >= most or len(self.tasks) >= most
         self.app = _crowded if crowded else self.config.loaded_app
         super().handle_events()
+        if self.cycle is not None:
+            self.cycle.transport = cast(asyncio.Transport, _Parting(self))
 
     def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
         super().data_received(data)
         if self.conn.their_state is h11.IDLE:
             self._await_head()
@@ -128,7 +134,22 @@ class _Deadlines(_Patience, H11Protocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.conn.their_state is h11.SEND_BODY:  # nobody wants the rest of it
+            self.part()
+
+    def part(self) -> None:
+        """Hang up, so that the answer arrives.
+
+        A connection that is closed while its other side still sends is reset, and what was
+        answered is lost on the way. So what still comes is thrown away for a while.
+        """
+        if self.conn.their_state is not h11.SEND_BODY or not self.transport.can_write_eof():
             self.transport.close()
+        elif not self._deaf and not self.transport.is_closing():
+            self._deaf = True
+            self._unset_keepalive_if_required()
+            self.transport.write_eof()
+            self.flow.resume_reading()
+            self._head = self.loop.call_later(_DEAF_S, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
         """Say that this is no HTTP, unless another answer is under way."""
@@ -148,6 +169,20 @@ class _Deadlines(_Patience, H11Protocol):
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.write(_plain_answer(problem))
         self.transport.close()
+
+
+class _Parting:
+    """A connection, as whoever writes an answer sees it."""
+
+    def __init__(self, protocol: _Deadlines) -> None:
+        self._protocol = protocol
+        self.write = protocol.transport.write
+
+    def is_closing(self) -> bool:
+        return self._protocol._deaf or self._protocol.transport.is_closing()
+
+    def close(self) -> None:
+        self._protocol.part()
 
 
 async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
