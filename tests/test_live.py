@@ -23,13 +23,15 @@ from PIL import Image, ImageGrab, features
 
 import film_samples as samples
 from tintype.cli import main
-from tintype.desktop import camera, live
+from tintype.desktop import camera
+from tintype.desktop import screen as shared
 from tintype.desktop.album import Album, new_file
 from tintype.desktop.camera import Device, Reel, open_reel
-from tintype.desktop.live import LiveWindow, Summary, clock_text, open_screen, shown_size
-from tintype.desktop.pictures import Printer, Shown, fitted, upright_size
+from tintype.desktop.live import LiveWindow, Summary, clock_text, shown_size
+from tintype.desktop.pictures import Printer, Shown, upright_size
 from tintype.desktop.projector import Projector
 from tintype.desktop.recording import Recorder
+from tintype.desktop.screen import fitted, open_screen
 from tintype.engine import Colorizer, Options
 from tintype.errors import UnreadableFilm, UnwritableFilm
 from tintype.images import read_image
@@ -351,7 +353,7 @@ def test_a_film_of_odd_sides_is_recorded(tmp_path: Path) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody presses q after a second."""
-    original = live.open_screen
+    original = shared.open_screen
 
     @contextlib.contextmanager
     def opened() -> Iterator[object]:
@@ -360,7 +362,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
             root.after(1050, lambda: root.event_generate("<Key-q>"))
             yield root
 
-    monkeypatch.setattr(live, "open_screen", opened)
+    monkeypatch.setattr(shared, "open_screen", opened)
 
 
 @pytest.mark.usefixtures("screen", "impatient")

@@ -99,7 +99,7 @@ def live(
     """
     box = _box(window_size)
     options = chosen_options(ctx)
-    from tintype.desktop.live import open_screen
+    from tintype.desktop.screen import open_screen
 
     with open_screen() as root:
         click.echo(str(_shown(root, source, fps, box, options, steady, device, stills)))

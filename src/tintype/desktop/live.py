@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tintype.desktop.album import Album
 from tintype.desktop.camera import Reel
-from tintype.desktop.pictures import VIEWS, Shown, View, fitted, upright_size
+from tintype.desktop.pictures import VIEWS, Shown, View, upright_size
 from tintype.desktop.playback import Meter
 from tintype.desktop.projector import Projector
-from tintype.errors import TintypeError
+from tintype.desktop.screen import draw_split, fitted
 
 if TYPE_CHECKING:
     import tkinter as tk
@@ -52,33 +50,6 @@ class Summary:
             f"{self.shown} frames shown in {self.seconds:.1f} s ({rate:.1f}/s), "
             f"{self.dropped} dropped, {self.predicted} predicted"
         )
-
-
-@contextmanager
-def open_screen() -> Iterator[tk.Tk]:
-    """A window that is not shown yet; it is gone in the end.
-
-    Raises:
-        TintypeError: Python was built without Tk, or there is no screen.
-    """
-    try:
-        import tkinter
-    except ImportError as error:
-        raise TintypeError(
-            "The live view needs Python's tkinter, which is missing here. On Debian and Ubuntu it "
-            "is the package python3-tk; on macOS with Homebrew, python-tk."
-        ) from error
-    try:
-        root = tkinter.Tk(className="Tintype")
-    except tkinter.TclError as error:
-        raise TintypeError(
-            f"No screen: {error}. Without one, tintype colorize writes films and streams to files."
-        ) from error
-    try:
-        root.withdraw()
-        yield root
-    finally:
-        root.destroy()
 
 
 def shown_size(root: tk.Tk, reel: Reel, box: tuple[int, int] | None) -> tuple[int, int]:
@@ -215,12 +186,7 @@ class LiveWindow:
             self._photo.paste(self.shown.composed(self.view, self.split))
         self._canvas.delete("split")
         if self.view == "split":
-            height, x = self._size[0], round(self.split * self._size[1])
-            middle = height // 2
-            self._canvas.create_line(x, 0, x, height, fill="white", tags="split")
-            self._canvas.create_oval(
-                *(x - 6, middle - 6, x + 6, middle + 6), fill="white", outline=_DARK, tags="split"
-            )
+            draw_split(self._canvas, round(self.split * self._size[1]), 0, self._size[0])
 
     def _next_view(self) -> None:
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]

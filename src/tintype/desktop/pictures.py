@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Literal
 
 import av
 from av.video.reformatter import Interpolation, VideoReformatter
 from PIL import Image
 
+from tintype.desktop.screen import halves
 from tintype.video.probe import Film
 
 View = Literal["colour", "split", "grey"]
@@ -52,11 +52,7 @@ class Shown:
             return self.colour
         if view == "grey":
             return self.grey.convert("RGB")
-        picture = self.colour.copy()
-        edge = round(split * picture.width)
-        if edge:
-            picture.paste(self.grey.crop((0, 0, edge, picture.height)))
-        return picture
+        return halves(self.colour, self.grey, split)
 
 
 def upright_size(film: Film) -> tuple[int, int]:
@@ -64,17 +60,6 @@ def upright_size(film: Film) -> tuple[int, int]:
     height, width = film.size
     wide = (height, max(1, round(width * film.aspect)))
     return wide[::-1] if film.rotation % 180 else wide
-
-
-def fitted(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
-    """The size of a picture as large as it fits into a box, its aspect kept.
-
-    Args:
-        size: (height, width) of the picture.
-        box: (height, width).
-    """
-    scale = min(Fraction(box[0], size[0]), Fraction(box[1], size[1]))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 class Printer:
