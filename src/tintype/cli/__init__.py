@@ -25,6 +25,7 @@ TERMINATED = 143
 COMMANDS = {
     "colorize": "Give black-and-white pictures and films their colour.",
     "live": "Show a camera or a film in colour while it plays.",
+    "gui": "Open a window to colour pictures in.",
     "serve": "Serve the HTTP API.",
     "worker": "Do the jobs of a server, here or on another machine.",
     "compare": "Draw a contact sheet: grey, one result per model, the original.",

@@ -12,7 +12,7 @@ from tintype.desktop.camera import Reel
 from tintype.desktop.pictures import VIEWS, Shown, View, upright_size
 from tintype.desktop.playback import Meter
 from tintype.desktop.projector import Projector
-from tintype.desktop.screen import draw_split, fitted
+from tintype.desktop.screen import Seam, fitted
 
 if TYPE_CHECKING:
     import tkinter as tk
@@ -134,6 +134,7 @@ class LiveWindow:
         self._canvas.pack()
         self._photo: ImageTk.PhotoImage = ImageTk.PhotoImage("RGB", (width, height), master=root)
         self._canvas.create_image(0, 0, image=self._photo, anchor="nw")
+        self._seam = Seam(self._canvas)
         bar = tk.Frame(root, background=_DARK, padx=12, pady=6)
         bar.pack(fill="x")
         bar.columnconfigure(0, weight=1)
@@ -184,9 +185,10 @@ class LiveWindow:
     def _draw(self) -> None:
         if self.shown is not None:
             self._photo.paste(self.shown.composed(self.view, self.split))
-        self._canvas.delete("split")
         if self.view == "split":
-            draw_split(self._canvas, round(self.split * self._size[1]), 0, self._size[0])
+            self._seam.move(round(self.split * self._size[1]), 0, self._size[0])
+        else:
+            self._seam.hide()
 
     def _next_view(self) -> None:
         self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]

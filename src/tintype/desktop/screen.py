@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from tintype.desktop.marks import handle
 from tintype.errors import TintypeError
 
 if TYPE_CHECKING:
     import tkinter as tk
 
-_MARK = "#17191c"
-_REACH_PX = 12  # of the arrows beside the line
+    from PIL import ImageTk
+
+_SHADE = "#17191c"  # beside the line, so that it is seen on white as well
 
 
 @contextmanager
@@ -71,20 +73,38 @@ def halves(colour: Image.Image, grey: Image.Image, split: float) -> Image.Image:
     return picture
 
 
-def draw_split(canvas: tk.Canvas, x: float, top: float, bottom: float) -> None:
-    """Draw the line between grey and colour anew, with a handle in its middle.
+def photo_of(image: Image.Image, master: tk.Misc) -> ImageTk.PhotoImage:
+    """A picture as Tk shows it; it must be kept, for Tk does not."""
+    from PIL import ImageTk
+
+    return ImageTk.PhotoImage(image, master=master)
+
+
+class Seam:
+    """The line between grey and colour on a canvas, with a handle in its middle.
 
     Args:
-        canvas: on which; the tag of all that belongs to the line is "split".
-        x: where.
-        top: of the line.
-        bottom: of the line.
+        canvas: on which; the tag of all that belongs to the line is "seam".
     """
-    canvas.delete("split")
-    y, reach = (top + bottom) / 2, _REACH_PX
-    canvas.create_line(x - 1, top, x - 1, bottom, fill=_MARK, tags="split")
-    canvas.create_line(x, top, x, bottom, fill="white", tags="split")
-    canvas.create_line(x + 1, top, x + 1, bottom, fill=_MARK, tags="split")
-    for side in (-1, 1):
-        points = (x + side * 3, y - reach / 2, x + side * 3, y + reach / 2, x + side * reach, y)
-        canvas.create_polygon(*points, fill="white", outline=_MARK, tags="split")
+
+    def __init__(self, canvas: tk.Canvas) -> None:
+        self._canvas = canvas
+        self._handle = photo_of(handle(), canvas)
+        self._lines = [
+            canvas.create_line(0, 0, 0, 0, fill=fill, tags="seam", state="hidden")
+            for fill in (_SHADE, "white", _SHADE)
+        ]
+        self._knob = canvas.create_image(0, 0, image=self._handle, tags="seam", state="hidden")
+
+    def move(self, x: float, top: float, bottom: float) -> None:
+        """Show it at a place, over all else."""
+        canvas = self._canvas
+        for offset, line in zip((-1, 0, 1), self._lines, strict=True):
+            canvas.coords(line, x + offset, top, x + offset, bottom)
+        canvas.coords(self._knob, x, (top + bottom) / 2)
+        canvas.itemconfigure("seam", state="normal")
+        canvas.tag_raise("seam")
+
+    def hide(self) -> None:
+        """Show it no more."""
+        self._canvas.itemconfigure("seam", state="hidden")
