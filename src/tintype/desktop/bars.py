@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tintype.desktop.colours import BAD, TEXT
 from tintype.desktop.spots import Spots
 from tintype.desktop.style import (
-    BAD,
     BUTTON,
     FRAME,
     LABEL,
     MAIN_BUTTON,
-    PANEL,
-    PANEL_LABEL,
     PRESSED_BUTTON,
     SLIDER,
     SOFT_LABEL,
-    TEXT,
 )
 
 if TYPE_CHECKING:
@@ -149,11 +146,11 @@ class GiveBar:
     def __init__(self, parent: tk.Misc, *, undo: Do, redo: Do, clear: Do) -> None:
         from tkinter import ttk
 
-        self.frame = ttk.Frame(parent, style=PANEL, padding=(14, 8))
+        self.frame = ttk.Frame(parent, style=FRAME, padding=(16, 12, 16, 6))
         label = ttk.Label(
-            self.frame, text="Click the picture where you know the colour.", style=PANEL_LABEL
+            self.frame, text="Click the picture where you know the colour.", style=LABEL
         )
-        label.grid(row=0, column=0, padx=(0, _GAP_PX))
+        label.grid(row=0, column=0, padx=(0, 2 * _GAP_PX))
         self.undo = ttk.Button(self.frame, text="Undo", style=BUTTON, command=undo)
         self.redo = ttk.Button(self.frame, text="Redo", style=BUTTON, command=redo)
         self.clear = ttk.Button(self.frame, text="Clear", style=BUTTON, command=clear)

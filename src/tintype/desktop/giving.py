@@ -25,7 +25,7 @@ class Giving:
 
     def __init__(self, stage: Stage, changed: Callable[[], None]) -> None:
         self._stage, self._changed = stage, changed
-        self.bar = GiveBar(stage.canvas, undo=self.undo, redo=self.redo, clear=self._clear)
+        self.bar = GiveBar(stage.canvas.master, undo=self.undo, redo=self.redo, clear=self._clear)
         ears = Ears(self._colour, self._settle, self.remove, lambda: self.choose(None))
         self.picker = Picker(stage.canvas, ears)
         stage.on_chosen, stage.on_spots = self.choose, self.moved
@@ -36,9 +36,9 @@ class Giving:
         """Begin, or end; whether it has begun."""
         giving = self._stage.giving = not self._stage.giving
         if giving:
-            self.bar.frame.place(relx=0.5, y=_MARGIN_PX, anchor="n")
+            self.bar.frame.pack(side="top", fill="x", before=self._stage.canvas)
         else:
-            self.bar.frame.place_forget()
+            self.bar.frame.pack_forget()
         self.choose(None)
         return giving
 
@@ -54,7 +54,14 @@ class Giving:
             return
         spot = plate.spots.now[number]
         self.picker.show(spot, plate.guess(spot.x, spot.y))
-        self.picker.frame.place(relx=1, rely=1, x=-_MARGIN_PX, y=-_MARGIN_PX, anchor="se")
+        left = spot.x > 0.5  # the disc must not lie on its spot
+        self.picker.frame.place(
+            relx=0 if left else 1,
+            rely=1,
+            x=_MARGIN_PX if left else -_MARGIN_PX,
+            y=-_MARGIN_PX,
+            anchor="sw" if left else "se",
+        )
 
     def moved(self) -> None:
         """The spots are others now."""

@@ -6,15 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tintype.desktop.chores import Run
-from tintype.desktop.style import (
-    BAD,
-    BAR,
-    BUTTON,
-    GROUND,
-    LARGE_PANEL_LABEL,
-    PANEL,
-    PANEL_SOFT_LABEL,
-)
+from tintype.desktop.colours import BAD, GROUND
+from tintype.desktop.style import BAR, BUTTON, LARGE_PANEL_LABEL, PANEL, PANEL_SOFT_LABEL
 
 if TYPE_CHECKING:
     import tkinter as tk

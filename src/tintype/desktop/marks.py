@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw
 
-from tintype.desktop.style import ACCENT
+from tintype.desktop.colours import ACCENT
 
 _FINE = 4  # drawn so many times larger, then reduced, for Tk's own circles have steps
-_HANDLE_PX, _SPOT_PX, _RING_PX = 38, 32, 26
+_HANDLE_PX, _SPOT_PX, _RING_PX, _KNOB_PX = 38, 32, 26, 22
 
 
 def handle() -> Image.Image:
@@ -47,6 +47,23 @@ def ring(dashed: bool) -> Image.Image:
             end = start + 24 if dashed else 360
             draw.arc(round_box, start, end, fill=colour, width=width * _FINE)
     return _reduced(image)
+
+
+def knob(fill: str, edge: str) -> Image.Image:
+    """The knob of a slider, RGBA."""
+    image, draw = _canvas(_KNOB_PX)
+    inset = 2 * _FINE
+    draw.ellipse((0, 0, image.width - 1, image.width - 1), fill=edge)
+    draw.ellipse((inset, inset, image.width - 1 - inset, image.width - 1 - inset), fill=fill)
+    return _reduced(image)
+
+
+def groove(fill: str, ground: str) -> Image.Image:
+    """A short piece of what a knob runs in, RGB; its middle may be made longer."""
+    image = Image.new("RGB", (_KNOB_PX, _KNOB_PX), ground)
+    middle = _KNOB_PX // 2
+    ImageDraw.Draw(image).rectangle((0, middle - 3, _KNOB_PX, middle + 2), fill=fill)
+    return image
 
 
 def _canvas(side: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:

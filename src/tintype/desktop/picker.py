@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from tintype.desktop.colours import ACCENT, GROUND, RAISED
 from tintype.desktop.marks import ring
 from tintype.desktop.screen import photo_of
 from tintype.desktop.spots import REACH, Spot, disc_pixels
-from tintype.desktop.style import (
-    ACCENT,
-    BUTTON,
-    GROUND,
-    MAIN_BUTTON,
-    PANEL,
-    PANEL_SOFT_LABEL,
-    RAISED,
-)
+from tintype.desktop.style import BUTTON, MAIN_BUTTON, PANEL, PANEL_SOFT_LABEL
 
 if TYPE_CHECKING:
     import tkinter as tk

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from tintype.desktop.colours import ACCENT, GROUND, SOFT, TEXT
 from tintype.desktop.marks import spot
 from tintype.desktop.plate import Plate
 from tintype.desktop.screen import Seam, halves, photo_of
-from tintype.desktop.style import ACCENT, GROUND, LARGE_FONT, SOFT, TEXT
+from tintype.desktop.style import LARGE_FONT
 
 if TYPE_CHECKING:
     import tkinter as tk
@@ -62,7 +63,7 @@ class Stage:
             background=GROUND,
             highlightthickness=1,
             highlightbackground=GROUND,
-            highlightcolor=ACCENT,
+            highlightcolor=GROUND,
             takefocus=True,
         )
         self._item = self.canvas.create_image(0, 0, anchor="nw")
@@ -84,6 +85,9 @@ class Stage:
         canvas.bind("<B1-Motion>", self._motion)
         canvas.bind("<ButtonRelease-1>", self._release)
         canvas.bind("<Motion>", self._hover)
+        # Only who comes by the tabulator needs to see where the keys go.
+        canvas.bind("<<TraverseIn>>", lambda _: canvas.configure(highlightcolor=ACCENT))
+        canvas.bind("<FocusOut>", lambda _: canvas.configure(highlightcolor=GROUND))
         for key, sign in (("Left", -1), ("Right", 1)):
             for prefix, step in (("", _STEP), ("Shift-", _LONG_STEP)):
                 move = sign * step

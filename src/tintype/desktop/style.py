@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tintype.desktop.colours import (
+    ACCENT,
+    EDGE,
+    EDGE_STRONG,
+    GROUND,
+    OFF,
+    ON_ACCENT,
+    RAISED,
+    SOFT,
+    TEXT,
+)
+from tintype.desktop.marks import groove, knob
+from tintype.desktop.screen import photo_of
+
 if TYPE_CHECKING:
     import tkinter as tk
     from tkinter import ttk
 
-# The colours of server/static/style.css.
-GROUND, RAISED, EDGE, EDGE_STRONG = "#14120f", "#201d19", "#3d3832", "#857b6d"
-TEXT, SOFT, ACCENT, ON_ACCENT, BAD = "#f1ece3", "#b9b0a2", "#f0a63a", "#1a1204", "#ff9b85"
-_OFF = "#6f675b"
+    from PIL import ImageTk
 
 BUTTON, MAIN_BUTTON, PRESSED_BUTTON = "Tintype.TButton", "Main.TButton", "Pressed.TButton"
 LABEL, SOFT_LABEL, LARGE_LABEL = "Tintype.TLabel", "Soft.TLabel", "Large.TLabel"
@@ -24,8 +35,12 @@ BAR = "Tintype.Horizontal.TProgressbar"
 LARGE_FONT = "TintypeLarge"
 
 
-def apply_style(root: tk.Tk) -> None:
-    """Make the styles known, and the window dark."""
+def apply_style(root: tk.Tk) -> list[ImageTk.PhotoImage]:
+    """Make the styles known, and the window dark.
+
+    Returns:
+        What the widgets are drawn with, to be kept as long as they are.
+    """
     from tkinter import font, ttk
 
     root.configure(background=GROUND)
@@ -47,9 +62,25 @@ def apply_style(root: tk.Tk) -> None:
     style.configure(FRAME, background=GROUND)
     style.configure(PANEL, background=RAISED, bordercolor=EDGE, relief="solid", borderwidth=1)
     flat = {"bordercolor": EDGE, "lightcolor": ACCENT, "darkcolor": ACCENT}
-    style.configure(SLIDER, background=ACCENT, troughcolor=EDGE, sliderlength=22, **flat)
-    style.map(SLIDER, background=[("disabled", EDGE_STRONG), ("active", ACCENT)])
     style.configure(BAR, background=ACCENT, troughcolor=EDGE, thickness=10, **flat)
+    return _draw_slider(root, style)
+
+
+def _draw_slider(root: tk.Tk, style: ttk.Style) -> list[ImageTk.PhotoImage]:
+    """A round knob in a groove; the theme's own has neither."""
+    grip, focused, off, run = photos = [
+        photo_of(knob(ACCENT, GROUND), root),
+        photo_of(knob(ACCENT, TEXT), root),
+        photo_of(knob(EDGE_STRONG, GROUND), root),
+        photo_of(groove(EDGE, GROUND), root),
+    ]
+    states = [("disabled", off), ("focus", focused)]
+    style.element_create("Tintype.slider", "image", grip, *states, sticky="")
+    style.element_create("Tintype.trough", "image", run, border=4, sticky="ew")
+    inner = [("Tintype.slider", {"side": "left", "sticky": ""})]
+    style.layout(SLIDER, [("Tintype.trough", {"sticky": "ew", "children": inner})])  # type: ignore[list-item]
+    style.configure(SLIDER, background=GROUND)
+    return photos
 
 
 def _colour_buttons(style: ttk.Style) -> None:
@@ -72,7 +103,7 @@ def _colour_buttons(style: ttk.Style) -> None:
         style.map(
             name,
             background=[("disabled", GROUND), ("active", hover)],
-            foreground=[("disabled", _OFF)],
+            foreground=[("disabled", OFF)],
             bordercolor=[("disabled", EDGE)],
             lightcolor=[("disabled", GROUND), ("active", hover)],
             darkcolor=[("disabled", GROUND), ("active", hover)],

@@ -96,7 +96,7 @@ class PictureWindow:
     def _build(self) -> None:
         root = self._root
         root.title("Tintype")
-        apply_style(root)
+        self._drawn = apply_style(root)
         asking.hide_hidden_files(root)
         height, width = (
             max(least, int(_SHARE * whole))
