@@ -1,10 +1,14 @@
-"""What several test files share: tiny networks under the contract, and grey test pictures."""
+"""What several test files share: tiny networks, grey test pictures, a virtual screen."""
 
 from __future__ import annotations
 
 import functools
+import gc
+import importlib.util
 import os
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +31,9 @@ SCENES = 205
 
 GreyWriter = Callable[..., Path]
 ExportSmall = Callable[[str], "tuple[Network, Exported]"]
+
+HAS_TK = importlib.util.find_spec("_tkinter") is not None
+XVFB = shutil.which("Xvfb")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -213,3 +220,27 @@ def random_squeezenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
         inputs = 2 * wide
     np.savez(path, **{name: value.astype(np.float16) for name, value in arrays.items()})
     return path
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """A virtual screen of our own."""
+    if not HAS_TK:
+        pytest.skip("needs tkinter (Debian: python3-tk)")
+    if XVFB is None:
+        pytest.skip("needs Xvfb (Debian: xvfb)")
+    reading, writing = os.pipe()
+    line = [XVFB, "-displayfd", str(writing), "-screen", "0", "900x700x24", "-nolisten", "tcp"]
+    with subprocess.Popen(line, pass_fds=[writing], stderr=subprocess.DEVNULL) as server:
+        os.close(writing)
+        with os.fdopen(reading) as told:
+            number = told.readline().strip()
+        yield f":{number}"
+        server.terminate()
+
+
+@pytest.fixture
+def screen(display: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("DISPLAY", display)
+    yield display
+    gc.collect()  # Tk's objects must not be left to the garbage collection of another thread

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import gc
-import importlib.util
-import os
 import re
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +17,7 @@ import pytest
 from PIL import Image, ImageGrab, features
 
 import film_samples as samples
+from conftest import HAS_TK
 from tintype.cli import main
 from tintype.desktop import camera
 from tintype.desktop import screen as shared
@@ -39,34 +35,8 @@ from tintype.runtime import Float, Prediction
 from tintype.video.probe import Film
 
 SMALL = Options(working_size=64)
-HAS_TK = importlib.util.find_spec("_tkinter") is not None
-XVFB = shutil.which("Xvfb")
 
 Step = tuple[Callable[[LiveWindow], bool], Callable[[LiveWindow], None]]
-
-
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    """A virtual screen of our own."""
-    if not HAS_TK:
-        pytest.skip("needs tkinter (Debian: python3-tk)")
-    if XVFB is None:
-        pytest.skip("needs Xvfb (Debian: xvfb)")
-    reading, writing = os.pipe()
-    line = [XVFB, "-displayfd", str(writing), "-screen", "0", "900x700x24", "-nolisten", "tcp"]
-    with subprocess.Popen(line, pass_fds=[writing], stderr=subprocess.DEVNULL) as server:
-        os.close(writing)
-        with os.fdopen(reading) as told:
-            number = told.readline().strip()
-        yield f":{number}"
-        server.terminate()
-
-
-@pytest.fixture
-def screen(display: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("DISPLAY", display)
-    yield display
-    gc.collect()  # Tk's objects must not be left to the garbage collection of another thread
 
 
 @pytest.fixture(scope="module")

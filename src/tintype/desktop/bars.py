@@ -70,7 +70,10 @@ class ToolBar:
         for column, widget in enumerate(row):
             before = 2 * _GAP_PX if widget is label else 0
             widget.grid(row=0, column=column, padx=(before, _GAP_PX))
-        self.frame.columnconfigure(len(row), weight=1)
+        # A narrow window shortens the slider; a wide one keeps what is left between the buttons.
+        self.slider.grid(sticky="ew")
+        self.frame.columnconfigure(row.index(self.slider), weight=1)
+        self.frame.columnconfigure(len(row), weight=5)
         self.save.grid(row=0, column=len(row) + 1)
         self.status = ttk.Label(self.frame, text=_WELCOME, style=LABEL)
         self.status.grid(row=1, column=0, columnspan=8, sticky="w", pady=(10, 2))

@@ -98,6 +98,7 @@ def _colour_buttons(style: ttk.Style) -> None:
             darkcolor=ground,
             focuscolor=text,
             padding=(14, 7),
+            width=-8,
         )
         hover = EDGE if ground == RAISED else "#ffbd5c"
         style.map(

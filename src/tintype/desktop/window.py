@@ -31,7 +31,7 @@ _POLL_MS = 20
 _PATIENCE_S = 60.0  # for a file that is being written when the window is closed
 _SHIFT = 1  # in the state of a key event
 _SHARE = 0.85  # of the screen, at first
-_SMALLEST = (720, 480)
+_SMALLEST = (760, 480)  # width, height
 _IN_COLOUR = "This picture was in colour already; its colours are replaced. "
 
 
@@ -98,13 +98,9 @@ class PictureWindow:
         root.title("Tintype")
         self._drawn = apply_style(root)
         asking.hide_hidden_files(root)
-        height, width = (
-            max(least, int(_SHARE * whole))
-            for least, whole in zip(
-                _SMALLEST[::-1],
-                (root.winfo_screenheight(), root.winfo_screenwidth()),
-                strict=True,
-            )
+        screen = root.winfo_screenwidth(), root.winfo_screenheight()
+        width, height = (
+            max(least, int(_SHARE * whole)) for least, whole in zip(_SMALLEST, screen, strict=True)
         )
         root.geometry(f"{width}x{height}")
         root.minsize(*_SMALLEST)
