@@ -15,7 +15,7 @@ from conftest import GreyWriter
 from tintype import color
 from tintype.desktop import chores
 from tintype.desktop.chores import Coloured, Failed, Opened, Saved
-from tintype.desktop.pasting import copied_picture, files_in
+from tintype.desktop.pasting import copied_picture, files_in, text_of
 from tintype.desktop.plate import LARGEST, Plate, answered, opened
 from tintype.desktop.spots import REACH, Spot, Spots, disc_pixels
 from tintype.desktop.worker import Worker
@@ -239,6 +239,8 @@ def test_files_are_found_in_what_was_copied(tmp_path: Path) -> None:
     odd.write_bytes(b"")
     assert files_in(f"# copied\r\n{odd.as_uri()}\r\n") == [odd]
     assert files_in(f'"{odd}"\n{tmp_path}') == [odd, tmp_path]
+    assert text_of("0x61 0xc3 0xbc 0xd 0xa ") == "aü\r\n"
+    assert text_of("0x61 is a code") == "0x61 is a code"
     assert files_in("a sentence, a\0 and\nhttp://example.org/x.png") == []
 
 

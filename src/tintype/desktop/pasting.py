@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,9 +28,17 @@ def copied_files(root: tk.Tk) -> list[Path]:
 
     for kind in _KINDS:
         with suppress(tkinter.TclError):
-            if found := files_in(root.clipboard_get(type=kind)):
+            if found := files_in(text_of(root.clipboard_get(type=kind))):
                 return found
     return []
+
+
+def text_of(copied: str) -> str:
+    """What Tk gives of the clipboard as text: a type that X11 does not know comes in hex codes."""
+    codes = copied.split()
+    if not codes or not all(re.fullmatch("0x[0-9a-f]{1,2}", code) for code in codes):
+        return copied
+    return bytes(int(code, 16) for code in codes).decode(errors="replace")
 
 
 def files_in(text: str) -> list[Path]:
@@ -40,7 +49,7 @@ def files_in(text: str) -> list[Path]:
         if name.startswith("file:"):
             name = url2pathname(urlsplit(name).path)
         with suppress(OSError, ValueError):
-            path = Path(name).expanduser()
+            path = Path(name)
             if path.is_absolute() and path.exists():
                 found.append(path)
     return found
