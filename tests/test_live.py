@@ -154,7 +154,7 @@ def test_the_screen_shows_colour_then_a_split_then_grey(
         canvas = window._canvas
         x, y = canvas.winfo_rootx(), canvas.winfo_rooty()
         left = colours(screen, (x + 4, y + 4, x + 66, y + 116))
-        seen.append((left, colours(screen, (x + 94, y + 4, x + 156, y + 116))))
+        seen.append((left, colours(screen, (x + 104, y + 4, x + 156, y + 116))))
 
     steps: list[Step] = [(ended, look)]
     for _ in range(2):

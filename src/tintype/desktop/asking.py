@@ -46,12 +46,13 @@ def target(root: tk.Tk, begin: Path) -> Path | None:
     """
     from tkinter import filedialog
 
-    suffixes = sorted(_PREFERRED, key=lambda suffix: suffix != begin.suffix.lower())
+    suffixes = dict.fromkeys((begin.suffix.lower(), *_PREFERRED))
     name = filedialog.asksaveasfilename(
         parent=root,
         title="Save in colour",
         initialdir=begin.parent,
         initialfile=begin.name,
+        defaultextension=begin.suffix,
         filetypes=[(suffix[1:].upper(), f"*{suffix}") for suffix in suffixes],
     )
     return Path(name) if name else None

@@ -80,6 +80,7 @@ def _draw_slider(root: tk.Tk, style: ttk.Style) -> list[ImageTk.PhotoImage]:
     inner = [("Tintype.slider", {"side": "left", "sticky": ""})]
     style.layout(SLIDER, [("Tintype.trough", {"sticky": "ew", "children": inner})])  # type: ignore[list-item]
     style.configure(SLIDER, background=GROUND)
+    style.map(SLIDER, background=[("disabled", GROUND)])
     return photos
 
 

@@ -31,7 +31,7 @@ _POLL_MS = 20
 _PATIENCE_S = 60.0  # for a file that is being written when the window is closed
 _SHIFT = 1  # in the state of a key event
 _SHARE = 0.85  # of the screen, at first
-_SMALLEST = (760, 480)  # width, height
+_SMALLEST = (760, 580)  # width, height: the disc of colours needs them
 _IN_COLOUR = "This picture was in colour already; its colours are replaced. "
 
 
@@ -262,6 +262,7 @@ class PictureWindow:
 
     def _show(self, plate: Plate) -> None:
         plate.strength = self._strength
+        self._close_panel()
         self.giving.choose(None)
         self.stage.show(plate)
         self._root.title(f"{plate.name} – Tintype")
