@@ -46,10 +46,12 @@ class Saved:
     Attributes:
         target: where.
         notes: what the format could not hold.
+        seconds: how long it took.
     """
 
     target: Path
     notes: tuple[str, ...]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def save(source: Source, target: Path, options: Options, colorizer: Colorizer) -
         _, report = colorizer.colorize_file(source, target, options)
     except Exception as error:
         raise Refusal("save", error) from error
-    yield Saved(target, report.notes)
+    yield Saved(target, report.notes, report.seconds)
 
 
 def suggested(source: Source) -> str:
@@ -183,7 +185,8 @@ def colour_many(
         stop: when set, what is in work is finished and nothing else begun.
     """
     try:
-        beside = any(folder == (path if path.is_dir() else path.parent) for path in inputs)
+        own = {(path if path.is_dir() else path.parent).resolve() for path in inputs}
+        beside = folder.resolve() in own
         plan = make_plan([str(path) for path in inputs], None if beside else str(folder))
         if not plan.tasks and not plan.refused:
             raise UnreadableImage(f"{inputs[0]} holds no picture that is still to be coloured.")

@@ -50,7 +50,9 @@ class Giving:
         if plate is not None:
             self.bar.let(plate.spots)
         if number is None or plate is None:
-            self.picker.frame.place_forget()
+            if self.picker.frame.winfo_ismapped():
+                self.picker.frame.place_forget()
+                stage.canvas.focus_set()
             return
         spot = plate.spots.now[number]
         self.picker.show(spot, plate.guess(spot.x, spot.y))

@@ -16,7 +16,7 @@ from tintype.desktop.chores import Coloured, Event, Failed, Opened, Run, Saved
 from tintype.desktop.giving import Giving
 from tintype.desktop.many import RunPanel
 from tintype.desktop.pasting import copied_files, copied_picture, take_drops
-from tintype.desktop.plate import Plate, Source
+from tintype.desktop.plate import Answer, Plate, Source
 from tintype.desktop.stage import Stage
 from tintype.desktop.style import apply_style
 from tintype.desktop.worker import Worker
@@ -59,6 +59,7 @@ class PictureWindow:
         self._side = options.working_size or colorizer.working_size
         self._strength = options.strength
         self._begun_s = 0.0
+        self._wanting = self._telling = False  # colours; that they have come
         self._stop = threading.Event()
         self._running = False
         self._joining: str | None = None
@@ -160,8 +161,6 @@ class PictureWindow:
         self._log(error)
         return chores.failure_of(error)
 
-    # What is ordered.
-
     def open(self, paths: Sequence[Path]) -> None:
         """Open a picture; several, or a folder, are coloured into another folder."""
         if self._running or not paths:
@@ -172,7 +171,8 @@ class PictureWindow:
             self._open(lambda: paths[0], paths[0].name)
 
     def _open(self, find: Callable[[], Source | None], name: str) -> None:
-        self._begin(f"Opening {name}…")
+        self._begun_s = time.perf_counter()
+        self.tools.say(f"Opening {name}…")
         job = chores.open_picture(find, self._colorizer, self._side)
         self._looking.order(job, instead=True)
 
@@ -197,8 +197,8 @@ class PictureWindow:
 
     def _ask_where(self, paths: Sequence[Path]) -> None:
         first = paths[0]
-        beside = first.with_name(f"{first.name}-color") if first.is_dir() else first.parent
-        target = asking.folder(self._root, "Where the results go", beside)
+        own = first if first.is_dir() else first.parent
+        target = asking.folder(self._root, "Where the results go", own)
         if target is None:
             return
         self._stop.clear()
@@ -206,7 +206,7 @@ class PictureWindow:
         self._let()
         self.panel.begin(target.name or str(target))
         self.panel.frame.place(relx=0.5, rely=0.5, anchor="center")
-        self._begin("Looking for pictures…")
+        self.tools.say("Looking for pictures…")
         options = replace(self._options, strength=self._strength)
         job = chores.colour_many(paths, target, options, self._device, self._stop)
         self._writing.order(job)
@@ -219,42 +219,40 @@ class PictureWindow:
         begin = source.parent if isinstance(source, Path) else Path.home()
         target = asking.target(self._root, begin / chores.suggested(source))
         if target is not None:
-            self._begin(f"Saving {target.name} in full resolution…")
+            self.tools.say(f"Saving {target.name} in full resolution…")
             options = plate.options(self._options)
             self._writing.order(chores.save(source, target, options, self._colorizer))
 
-    def _colour_anew(self) -> None:
-        """Ask the network again, for other colours are given."""
+    def _colour_anew(self, *, telling: bool = True) -> None:
+        """Ask the network again, for other colours are given.
+
+        Args:
+            telling: whether the status line says so.
+        """
         plate = self.plate
-        if plate is not None:
-            self._begin("Colouring…")
-            job = chores.colour(plate, plate.hints, self._colorizer, self._side)
-            self._looking.order(job, instead=True)
-
-    def _begin(self, text: str) -> None:
-        self._begun_s = time.perf_counter()
-        self.tools.say(text)
-
-    # What comes of it.
+        if plate is None:
+            return
+        self._begun_s, self._wanting, self._telling = time.perf_counter(), True, telling
+        if telling:
+            self.tools.say("Colouring…")
+        job = chores.colour(plate, plate.hints, self._colorizer, self._side)
+        self._looking.order(job, instead=True)
 
     def _poll(self) -> None:
+        self._root.after(_POLL_MS, self._poll)  # first, for an error must not end it
         for worker in (self._looking, self._writing):
             for event in worker.take():
                 self._hear(event)
-        self._root.after(_POLL_MS, self._poll)
 
     def _hear(self, event: Event) -> None:
         match event:
             case Opened(plate):
                 self._show(plate)
             case Coloured(plate, answer) if plate is self.plate:
-                plate.answer = answer
-                self.stage.rejoin()
-                self._let()
-                told = _IN_COLOUR if answer.tone == "colour" else ""
-                self._done(f"{told}Coloured")
-            case Saved(target, notes):
-                self._done(f"Saved {target.name}", " ".join(notes))
+                self._show_colours(plate, answer)
+            case Saved(target, notes, seconds):
+                told = " ".join((f"Saved {target.name} in {seconds:.1f} s.", *notes))
+                self.tools.say(told)
             case Run():
                 self._show_run(event)
             case Failed(step, sentence):
@@ -266,8 +264,19 @@ class PictureWindow:
         self.giving.choose(None)
         self.stage.show(plate)
         self._root.title(f"{plate.name} – Tintype")
+        self._wanting = self._telling = True
         self.tools.say(f"Colouring {plate.name}…")
         self._let()
+
+    def _show_colours(self, plate: Plate, answer: Answer) -> None:
+        plate.answer = answer
+        self._wanting = False
+        self.stage.rejoin()
+        self._let()
+        if self._telling:
+            before = _IN_COLOUR if answer.tone == "colour" else ""
+            took_s = time.perf_counter() - self._begun_s
+            self.tools.say(f"{before}Coloured in {took_s:.1f} s.")
 
     def _show_run(self, run: Run) -> None:
         self.panel.show(run)
@@ -283,14 +292,10 @@ class PictureWindow:
             self._running = False
             self.panel.end(sentence)
             self._close_panel()
-        elif step == "open" and self.plate is not None and self.plate.answer is None:
-            self._colour_anew()  # opening another one had taken its place
+        elif step == "open" and self._wanting:
+            self._colour_anew(telling=False)  # opening another one had taken its place
         self._let()
         self.tools.say(sentence, bad=True)
-
-    def _done(self, what: str, notes: str = "") -> None:
-        took_s = time.perf_counter() - self._begun_s
-        self.tools.say(f"{what} in {took_s:.1f} s. {notes}".rstrip())
 
     def _let(self) -> None:
         """Allow what makes sense now."""
