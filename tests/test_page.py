@@ -381,3 +381,19 @@ def test_a_colour_is_given_moved_taken_back_and_saved(page: Page, tmp_path: Path
     expect(page.locator("#view")).to_be_visible()
     page.locator("#hints").click()
     expect(page.locator(".spot")).to_have_count(1)  # kept with the picture
+
+
+def test_what_goes_wrong_is_told_in_the_page_s_language(page: Page, tmp_path: Path) -> None:
+    page.locator("#language").select_option("de")
+    broken = tmp_path / "kaputt.jpg"
+    broken.write_bytes(b"\xff\xd8\xff" + bytes(100))
+    page.set_input_files("#files", str(broken))
+    expect(page.locator("#said")).to_contain_text("kaputt.jpg: Die Datei ist beschädigt")
+    coloured(page, picture(tmp_path, "gut.png"))
+    full = {"type": "urn:tintype:problem:insufficient-storage", "detail": "Full.", "status": 507}
+    page.route("**/v1/colorize", lambda route: route.fulfill(status=507, json=full))
+    page.locator("#save").click()
+    expect(page.locator("#said")).to_contain_text("Die Platte des Servers ist voll")
+    page.unroute("**/v1/colorize")
+    with page.expect_download():
+        page.locator("#save").click()

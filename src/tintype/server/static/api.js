@@ -10,6 +10,16 @@ export class Failure extends Error {
   }
 }
 
+// What the page says in its own language; all else in the server's words, which say more.
+const TOLD = { 507: "disk full", 413: "too large", 503: "busy", 429: "busy" };
+
+/** The failure that an answer is, in the page's language where that has words for it. */
+function failure(status, problem) {
+  const unreadable = /unreadable-(image|film)$/.test(problem?.type ?? "");
+  const key = unreadable ? "unreadable" : TOLD[status];
+  return new Failure(key ? t(key) : problem?.detail || t("went wrong"), status);
+}
+
 async function asked(path, options = {}) {
   let answer;
   try {
@@ -19,8 +29,7 @@ async function asked(path, options = {}) {
   }
   if (answer.ok) return answer;
   if (answer.status === 401) throw new Failure(t("key needed"), 401);
-  const problem = await answer.json().catch(() => ({}));
-  throw new Failure(problem.detail || t("went wrong"), answer.status);
+  throw failure(answer.status, await answer.json().catch(() => ({})));
 }
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -78,7 +87,7 @@ export function submit(file, name, options, sent = () => {}) {
     request.onload = () =>
       request.status === 202
         ? resolve(request.response)
-        : reject(new Failure(request.response?.detail || t("went wrong"), request.status));
+        : reject(failure(request.status, request.response));
     request.onerror = () => reject(new Failure(t("no connection")));
     request.send(form(file, name, options));
   });
