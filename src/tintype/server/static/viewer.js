@@ -40,7 +40,7 @@ vec2 cubic(vec2 place) {
   for (int row = 0; row < 4; row++)
     for (int column = 0; column < 4; column++) {
       ivec2 tap = clamp(first + ivec2(column, row) - 1, ivec2(0), ivec2(grid) - 1);
-      sum += texelFetch(chroma, tap, 0).rg * across[column] * down[row];
+      sum += texelFetch(chroma, tap, 0).rg * (across[column] * down[row]);
     }
   return sum;
 }
@@ -68,7 +68,7 @@ void main() {
   vec3 rgb = joined(fy, ab);
   if (outside(rgb)) {
     float low = 0.0, high = 1.0;
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 7; i++) {
       float middle = 0.5 * (low + high);
       if (outside(joined(fy, ab * middle))) high = middle; else low = middle;
     }
@@ -76,6 +76,7 @@ void main() {
   }
   rgb = clamp(rgb, 0.0, 1.0);
   vec3 colour = vec3(encoded(rgb.r), encoded(rgb.g), encoded(rgb.b));
+  if (doubt == 0.0) { shown = vec4(colour, 1.0); return; }
   float unsure = 1.0 - texture(sure, at * covered / grid).r;
   float stripe = step(0.5, fract((gl_FragCoord.x + gl_FragCoord.y) / 12.0));
   float veil = doubt * smoothstep(0.35, 0.8, unsure) * mix(0.35, 0.75, stripe);
