@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,3 +54,26 @@ def until_ended(client: TestClient, job_id: str, seconds: float = 60.0) -> dict[
             return job
         assert time.monotonic() < deadline, job
         time.sleep(0.1)
+
+
+def wait_for(look: Callable[[], object], seconds: float = 60.0) -> Any:
+    """What ``look`` finds, as soon as that is anything."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens on a port of the loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

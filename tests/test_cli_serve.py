@@ -13,13 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from server_samples import free_port, listens
 from tintype.cli import main
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -40,11 +35,6 @@ def serving(
             yield process, port
         finally:
             process.kill()
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_it_serves_until_it_is_terminated(tmp_path: Path, tiny_model: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from film_samples import write_film
-from server_samples import client_of, colours, grey_file, until_ended
+from server_samples import client_of, colours, grey_file, until_ended, wait_for
 from tintype.server.jobs.records import Jobs, Order, Outcome
 from tintype.server.jobs.worker import Worker
 from tintype.server.settings import Limits, Settings
@@ -259,15 +259,6 @@ def test_a_stopped_worker_leaves_its_job_to_the_next(tmp_path: Path, tiny_model:
 def ended(jobs: Jobs, job_id: str) -> object:
     job = jobs.get(job_id)
     return job if job is not None and job.outcome is not None else None
-
-
-def wait_for(look: object, seconds: float = 60.0) -> object:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := look():  # type: ignore[operator]
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen")
 
 
 def test_only_one_of_many_claims_a_job(tmp_path: Path, tiny_model: Path) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from film_samples import write_film
-from server_samples import grey_file
+from server_samples import free_port, grey_file, listens, wait_for
 from tintype.server.jobs.records import Job, Jobs, Order
 
 LEASE = "lease_s=2"
@@ -27,37 +25,17 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[str]:
     port = free_port()
     command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
     process = subprocess.Popen([*command, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL)
     try:
-        wait_for(lambda: answers(port))
+        wait_for(lambda: listens(port))
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         process.terminate()
         process.wait()
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_for(look: object, seconds: float = 60.0) -> object:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := look():  # type: ignore[operator]
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen")
 
 
 def tintype(*arguments: str) -> subprocess.Popen[bytes]:
@@ -124,7 +102,7 @@ def test_a_server_killed_under_load_has_lost_no_job_that_it_accepted(
     server = tintype("serve", *options, "--model", str(tiny_model))
     accepted: list[str] = []
     try:
-        wait_for(lambda: answers(port))
+        wait_for(lambda: listens(port))
         for number in range(4):
             accepted.append(post(port, grey_file(seed=number)))
         server.send_signal(signal.SIGKILL)

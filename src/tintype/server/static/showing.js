@@ -53,9 +53,9 @@ export function reveal(item) {
   item.seen = true;
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const begun = performance.now();
-  const sweep = (now) => {
+  const sweep = (time) => {
     if (item !== now.current || now.dragging) return;
-    const part = Math.min(1, (now - begun) / 900);
+    const part = Math.min(1, (time - begun) / 900);
     now.viewer.seam = 1 - 0.5 * (1 - (1 - part) ** 3);
     now.viewer.draw();
     if (part < 1) requestAnimationFrame(sweep);
