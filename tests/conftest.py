@@ -20,6 +20,7 @@ from PIL import Image
 
 from small_networks import SMALL
 from tintype.batch.manifest import MANIFEST_NAME
+from tintype.runtime import LEAN
 
 if TYPE_CHECKING:
     from tintype.export import Exported
@@ -70,17 +71,19 @@ def _pool(source: str, target: str) -> onnx.NodeProto:
 
 
 def build_tiny_graph(
-    *, guided: bool = False, sure: bool = False, name: str = "tiny"
+    *, guided: bool = False, sure: bool = False, leaning: bool = False, name: str = "tiny"
 ) -> onnx.ModelProto:
     """A network under the contract whose answer is known: a = 0.3 L - 5, b = 40 - 0.2 L.
 
     L is averaged over 4×4 pixels first. The guided one puts the hint's ab, averaged over the
-    hinted pixels, wherever a cell holds a hint. The sure one has a confidence of L / 100.
+    hinted pixels, wherever a cell holds a hint. The sure one has a confidence of L / 100. The
+    leaning one adds 1000 times the lean.
     """
+    plain = "upright" if leaning else "ab"
     nodes = [
         _pool("L", "pooled"),
         helper.make_node("Mul", ["pooled", "slope"], ["sloped"]),
-        helper.make_node("Add", ["sloped", "offset"], ["guess" if guided else "ab"]),
+        helper.make_node("Add", ["sloped", "offset"], ["guess" if guided else plain]),
     ]
     constants = [_tensor("slope", [0.3, -0.2]), _tensor("offset", [-5.0, 40.0])]
     inputs = [_value("L", ["N", 1, "H", "W"])]
@@ -94,7 +97,19 @@ def build_tiny_graph(
             helper.make_node("Max", ["share", "tiny"], ["safe"]),
             helper.make_node("Div", ["hint_sum", "safe"], ["hinted"]),
             helper.make_node("Greater", ["share", "zero"], ["here"]),
-            helper.make_node("Where", ["here", "hinted", "guess"], ["ab"]),
+            helper.make_node("Where", ["here", "hinted", "guess"], [plain]),
+        ]
+    if leaning:
+        inputs.append(helper.make_tensor_value_info(LEAN, TensorProto.FLOAT, [2]))
+        constants += [
+            helper.make_tensor(LEAN, TensorProto.FLOAT, [2], [0.0, 0.0]),
+            helper.make_tensor("shape", TensorProto.INT64, [4], [1, 2, 1, 1]),
+            _tensor("thousand", [1000.0]),
+        ]
+        nodes += [
+            helper.make_node("Reshape", [LEAN, "shape"], ["shaped"]),
+            helper.make_node("Mul", ["shaped", "thousand"], ["leant"]),
+            helper.make_node("Add", ["upright", "leant"], ["ab"]),
         ]
     outputs = [_value("ab", ["N", 2, "h", "w"])]
     if sure:
@@ -123,6 +138,14 @@ def tiny_sure_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The path of a tiny graph that also gives its confidence, L / 100."""
     path = tmp_path_factory.mktemp("models") / "tiny-sure.onnx"
     onnx.save(build_tiny_graph(sure=True, name="tiny-sure"), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_leaning_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The path of a tiny graph that also knows other colourings."""
+    path = tmp_path_factory.mktemp("models") / "tiny-leaning.onnx"
+    onnx.save(build_tiny_graph(leaning=True, name="tiny-leaning"), path)
     return path
 
 

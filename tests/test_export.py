@@ -96,7 +96,7 @@ def test_the_confidence_is_torchs_and_only_that_of_a_distribution(
         assert result.parity_confidence < PARITY_CONFIDENCE
         L = np.random.default_rng(3).uniform(0, 100, (2, 1, 96, 128)).astype(np.float32)
         with torch.no_grad():
-            ab, sure = model.predict_with_confidence(torch.from_numpy(L))
+            ab, _, _, sure = model.read(torch.from_numpy(L))
         answer = session.run(L, confidence=True)
         assert np.abs(answer.ab - ab.numpy()).max() < PARITY_AB
         assert np.abs(answer.confidence - sure.numpy()).max() < PARITY_CONFIDENCE
@@ -119,6 +119,39 @@ def test_confidence_costs_nothing_unless_it_is_wanted(tmp_path: Path) -> None:
     again, absent = plain.run(None, {"L": L, CONFIDENCE_WANTED: np.array(False)})
     np.testing.assert_array_equal(again, ab)
     assert absent.size == 0
+
+
+def test_hints_and_variants_of_one_network(tmp_path: Path) -> None:
+    model = random_network("tintype", options=SMALL["tintype"] | {"guide": 4})
+    assert model.guided
+    assert model.leans
+    path = export(model, tmp_path / "model.onnx", "model", "1", 256).path
+    top = [node.op_type for node in onnx.load(path).graph.node]
+    assert top.count("If") == 3  # what is not wanted is not computed
+    L = np.random.default_rng(3).uniform(0, 100, (2, 1, 96, 128)).astype(np.float32)
+    hint_ab, mask = hints(L.shape)
+    hint_ab[1], mask[1] = 0, 0
+    lean = np.array([0.01, 0.02], np.float32)
+    session = Session(path, device="cpu")
+    plain = session.run(L).ab
+    for given in ({}, {"lean": lean}, {"hint_ab": hint_ab, "hint_mask": mask}):
+        everything = {"L": L, "hint_ab": hint_ab * 0, "hint_mask": mask * 0, **given}
+        with torch.no_grad():
+            reading = model.read(**{k: torch.from_numpy(v) for k, v in everything.items()})
+        parts = (reading.ab, reading.variation, reading.correction)
+        ours = sum(part.numpy() for part in parts if part is not None)
+        answer = session.run(L, **given, confidence=True)
+        assert np.abs(answer.ab - ours).max() < PARITY_AB
+        assert np.abs(answer.confidence - reading.confidence.numpy()).max() < PARITY_CONFIDENCE
+        changed = np.abs(answer.ab - plain).max((1, 2, 3))
+        assert (changed > 0.1).tolist() == ["lean" in given or "hint_ab" in given, "lean" in given]
+        if not given:
+            np.testing.assert_array_equal(answer.ab, plain)
+        if "hint_ab" in given:  # a picture without hints is what it is alone
+            np.testing.assert_array_equal(answer.ab[1], plain[1])
+    restored = network_of_graph(path)
+    assert restored.missing == ()
+    assert restored.network.config == model.config
 
 
 @pytest.mark.slow

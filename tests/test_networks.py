@@ -373,6 +373,6 @@ def test_confidence_needs_bins_that_have_a_share() -> None:
     for changes, sure in (({}, True), ({"bins_share": 0.0}, False), ({"colours": 6}, False)):
         network = random_network("tintype", options=SMALL["tintype"] | changes)
         with torch.no_grad():
-            ab, confidence = network.predict_with_confidence(L)
-            assert torch.equal(ab, network.predict_ab(L))
-        assert (confidence is not None) == sure
+            reading = network.read(L)
+            assert torch.equal(reading.ab, network.predict_ab(L))
+        assert (reading.confidence is not None) == sure == network.leans

@@ -189,6 +189,24 @@ def test_confidence_pictures_are_placed_and_known(tmp_path: Path) -> None:
     assert "-color-confidence.png like a result" in named.left_out[0][1]
 
 
+def test_variants_are_placed_and_known(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "a-color-variant12.jpg", tmp_path / "my-variant1.jpg")
+    plan = make_plan([str(tmp_path)], confidence=True, variants=3)
+    made = [(task.target.name, task.variant, bool(task.confidence)) for task in plan.tasks]
+    assert made == [
+        ("a-color.jpg", 0, True),
+        ("a-color-variant1.jpg", 1, False),
+        ("a-color-variant2.jpg", 2, False),
+        ("my-variant1-color.jpg", 0, True),
+        ("my-variant1-color-variant1.jpg", 1, False),
+        ("my-variant1-color-variant2.jpg", 2, False),
+    ]
+    assert plan.own == 1
+    assert make_plan([str(tmp_path)]).tasks[0].variant is None
+    with pytest.raises(UsageError, match="several variants need files"):
+        make_plan([str(tmp_path / "a.jpg")], "-", variants=2)
+
+
 def test_confidence_pictures_of_one_name_are_refused(tmp_path: Path) -> None:
     touch(tmp_path / "a.jpg", tmp_path / "a.png")
     assert len(make_plan([str(tmp_path)]).tasks) == 2

@@ -83,6 +83,15 @@ class Options:
         metadata={"help": "How strong the colours are, 0 to 2; 0 is grey.", "range": (0.0, 2.0)},
     )
     """Factor on the predicted ab, 0 to 2."""
+    variant: int = field(
+        default=0,
+        metadata={
+            "help": "Which of the plausible colourings: 0 is the likely one, 1 to 99 lean "
+            "elsewhere where the network is unsure.",
+            "range": (0, 99),
+        },
+    )
+    """Which of the plausible colourings, 0 to 99; 0 is the likely one."""
     working_size: int | None = field(
         default=None,
         metadata={

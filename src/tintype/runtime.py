@@ -4,6 +4,8 @@
 graph also takes ``hint_ab (N,2,H,W)`` and ``hint_mask (N,1,H,W)``, and any graph may also give
 ``confidence (N,1,h,w)`` in [0, 1]. ONNX Runtime computes every output, whichever are asked for: a
 graph that can do without takes ``confidence_wanted``, a bool that is true where it is not given.
+A graph that predicts a distribution may take ``lean (2,)``, the direction in ab that is preferred
+among the colours that are possible; zeros where it is not given.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ Float = NDArray[np.float32]
 
 CONFIDENCE_WANTED = "confidence_wanted"
 """The optional input, a bool, that says whether the confidence is computed."""
+
+LEAN = "lean"
+"""The optional input, two numbers, that says where in ab the colours are to lean."""
 
 GRAIN = 32
 """Height and width given to a network are multiples of this."""
@@ -209,8 +214,9 @@ class Session:
         self.guided: bool = "hint_ab" in inputs
         wanted = {"L": 1, "hint_ab": 2, "hint_mask": 1} if self.guided else {"L": 1}
         self.gives_confidence: bool = "confidence" in outputs
-        optional = self._session.get_overridable_initializers()
-        self._can_do_without = any(each.name == CONFIDENCE_WANTED for each in optional)
+        optional = {each.name for each in self._session.get_overridable_initializers()}
+        self._can_do_without = CONFIDENCE_WANTED in optional
+        self.leans: bool = LEAN in optional
         given = {"ab": 2, "confidence": 1} if self.gives_confidence else {"ab": 2}
         if set(inputs) != set(wanted):
             self._fail(f"takes {sorted(inputs)} where {sorted(wanted)} is expected")
@@ -239,6 +245,7 @@ class Session:
         hint_ab: Float | None = None,
         hint_mask: Float | None = None,
         *,
+        lean: Float | None = None,
         confidence: bool = False,
     ) -> Prediction:
         """Predict the colours of a batch.
@@ -247,11 +254,13 @@ class Session:
             L: (N, 1, H, W) float32 in [0, 100]; H and W multiples of 32.
             hint_ab: (N, 2, H, W) float32 CIE a*b*; zeros when None.
             hint_mask: (N, 1, H, W) float32, 1 where there is a hint; zeros when None.
-            confidence: whether to ask for it, too, which takes more time.
+            lean: (2,) float32, per unit of ab; zeros when None.
+            confidence: whether to ask for it, too, which takes more time. It is that of the colours
+                without hints and lean.
 
         Raises:
-            UsageError: arrays of other shapes, hints for a graph that takes none, confidence of
-                one that gives none, or too little memory for the size.
+            UsageError: arrays of other shapes, hints or a lean for a graph that takes none,
+                confidence of one that gives none, or too little memory for the size.
             ModelInvalid: the graph fails or its answer does not keep the contract.
         """
         n, channels, height, width = L.shape if L.ndim == 4 else (0, 0, 0, 0)
@@ -262,6 +271,10 @@ class Session:
         feed = {"L": np.ascontiguousarray(L, np.float32)}
         feed |= self._hints(feed["L"], hint_ab, hint_mask)
         wanted = {CONFIDENCE_WANTED: np.array(confidence)} if self._can_do_without else {}
+        if lean is not None:
+            if not self.leans:
+                raise UsageError(f"The model {self._name} knows one colouring only, no variants.")
+            wanted[LEAN] = np.asarray(lean, np.float32)
         names = ["ab", "confidence"] if confidence else ["ab"]
         if confidence and not self.gives_confidence:
             raise UsageError(f"The model {self._name} does not say how sure it is.")

@@ -165,9 +165,18 @@ class Batch:
         if (why := self._why_own(task.source)) is not None:
             return Outcome(task, "skipped", why)
         if task.target is None:
-            data, report = self._colorizer.colorize_file(task.source, None, self._options)
+            data, report = self._colorizer.colorize_file(task.source, None, self._options_of(task))
             return Outcome(task, "done", report=report, data=data)
         return self._colorize(task, task.target, stamp)
+
+    def _options_of(self, task: Task) -> Options:
+        return (
+            self._options if task.variant is None else replace(self._options, variant=task.variant)
+        )
+
+    def _recipe_of(self, task: Task) -> Recipe:
+        variant = self._options_of(task).variant
+        return replace(self._recipe, options={**self._recipe.options, "variant": variant})
 
     def _why_own(self, source: Path | bytes) -> str | None:
         """Why a picture counts as one of Tintype's own results, or None."""
@@ -181,7 +190,7 @@ class Batch:
         """Whether the existing result is what this run would make."""
         manifest = self._manifests.of(target.parent)
         known = manifest.get(target)
-        if known is None or known.recipe != self._recipe:
+        if known is None or known.recipe != self._recipe_of(task):
             return False
         if task.confidence is not None and not (
             known.confidence_stamp and task.confidence.is_file()
@@ -217,10 +226,11 @@ class Batch:
         checksum = sha256_of(task.source)
         _make_folder(target.parent)
         beside = task.confidence
-        _, report = self._colorizer.colorize_file(task.source, target, self._options, beside)
+        options = self._options_of(task)
+        _, report = self._colorizer.colorize_file(task.source, target, options, beside)
         made = target_stamp(target)
         sure: Stamp = () if beside is None else target_stamp(beside)
-        record = Record(target.name, task.label, checksum, stamp, made, self._recipe, sure)
+        record = Record(target.name, task.label, checksum, stamp, made, self._recipe_of(task), sure)
         try:
             self._manifests.of(target.parent).add(record)
         except OSError as error:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tintype.errors import TintypeError, UnreadableImage, UsageError
@@ -20,6 +21,9 @@ from tintype.images import SUFFIXES
 RESULT_SUFFIX = "-color"
 CONFIDENCE_ENDING = "-confidence.png"
 """How the name of a confidence picture ends, after the stem of its result."""
+
+VARIANT_ENDING = "-variant"
+"""How the stem of a variant's result ends, before its number."""
 
 PIPE = "-"
 
@@ -36,12 +40,14 @@ class Task:
         target: where the result goes; None: the result's bytes are handed back.
         named: whether the user named this very file, rather than a folder or pattern around it.
         confidence: where the picture of how sure the network is goes; None: it is not made.
+        variant: which colouring, where the run makes several; None: what the options say.
     """
 
     source: Path | bytes
     target: Path | None
     named: bool = True
     confidence: Path | None = None
+    variant: int | None = None
 
     @property
     def written(self) -> tuple[Path, ...]:
@@ -89,6 +95,7 @@ def make_plan(
     suffix: str | None = None,
     overwrite: bool = False,
     confidence: bool = False,
+    variants: int = 1,
 ) -> Plan:
     """Find the pictures and decide where each result goes.
 
@@ -103,6 +110,8 @@ def make_plan(
         overwrite: whether a picture that was named itself may be replaced by its own result.
         confidence: whether each result gets a confidence picture beside it, whose name is the
             result's with ``-confidence.png`` in place of its extension.
+        variants: how many colourings of each picture are made; the name of number 1 and above has
+            ``-variantN`` before its extension.
 
     Returns:
         The plan. Inputs that cannot be used are in it, for the others are done all the same.
@@ -118,14 +127,15 @@ def make_plan(
     plan = Plan()
     found = list(_find(inputs, output, suffix_own, plan))
     placing = _placing(found, inputs, output, suffix)
-    tasks: dict[str, Task] = {}
+    tasks: dict[str, list[Task]] = {}
     for item in found:
         key = os.path.abspath(item.source)
         if key not in tasks or item.named:
             target = placing.target_of(item)
             beside = _confidence_of(target) if confidence and target is not None else None
-            tasks[key] = Task(item.source, target, item.named, beside)
-    plan.tasks = list(tasks.values())
+            first = Task(item.source, target, item.named, beside)
+            tasks[key] = [first] if variants == 1 else list(_variants(first, variants))
+    plan.tasks = [task for of_one in tasks.values() for task in of_one]
     _refuse_collisions(plan.tasks)
     _refuse_originals(plan.tasks, overwrite)
     return plan
@@ -146,6 +156,16 @@ def plan_for_pipe(data: bytes, output: str | None = None) -> Plan:
     if not _means_a_file(output, single=True):
         raise UsageError(f"The output {output} should be a file whose name ends in {_known()}.")
     return Plan([Task(data, Path(output))])
+
+
+def _variants(first: Task, count: int) -> Iterator[Task]:
+    """The tasks of one picture's colourings; the confidence is the same for all, and made once."""
+    if first.target is None:
+        raise UsageError("Standard output takes one result; several variants need files.")
+    yield replace(first, variant=0)
+    for number in range(1, count):
+        name = f"{first.target.stem}{VARIANT_ENDING}{number}{first.target.suffix}"
+        yield replace(first, target=first.target.with_name(name), confidence=None, variant=number)
 
 
 def _confidence_of(target: Path) -> Path:
@@ -349,7 +369,8 @@ def _is_picture(path: Path) -> bool:
 
 def _looks_own(path: Path, own: str) -> bool:
     """Whether a file is called like a result, or like a result's confidence picture."""
-    return bool(own) and (path.stem.endswith(own) or path.name.endswith(own + CONFIDENCE_ENDING))
+    stem = re.sub(rf"{VARIANT_ENDING}\d+$", "", path.stem)
+    return bool(own) and (stem.endswith(own) or path.name.endswith(own + CONFIDENCE_ENDING))
 
 
 def _known() -> str:

@@ -26,9 +26,8 @@ from tintype.video.names import PIPE, is_film
 from tintype.video.sniffing import holds_film
 
 if TYPE_CHECKING:
-    from tintype.batch.plan import Plan, Task
+    from tintype.batch.plan import Task
     from tintype.options import Options
-    from tintype.video.sniffing import Peeked
 
 
 @click.command(short_help="Give black-and-white pictures and films their colour.")
@@ -56,6 +55,14 @@ if TYPE_CHECKING:
     help="Also write NAME-color-confidence.png beside each result: white where the colours are "
     "surely nearly right.",
 )
+@click.option(
+    "--variants",
+    type=click.IntRange(1, 100),
+    default=1,
+    metavar="N",
+    help="Make N plausible colourings of each picture: the likely one, and NAME-color-variant1.EXT "
+    "and so on, which differ where the network is unsure. [default: 1]",
+)
 @engine_options()
 @click.option(
     "--device", default="auto", help="Where the network runs: auto, cpu, cuda ... [default: auto]"
@@ -78,6 +85,7 @@ def colorize(
     suffix: str | None,
     overwrite: bool,
     confidence: bool,
+    variants: int,
     device: str,
     jobs: int | None,
     as_json: bool,
@@ -89,22 +97,36 @@ def colorize(
     of a stream, or - for standard input. The result of NAME.EXT lies beside it as NAME-color.EXT.
     What is done already is not done again, so a run that was interrupted goes on where it was.
     """
+    from tintype.batch.plan import make_plan, plan_for_pipe
+
     options = chosen_options(ctx)
     pipe = standard_input(inputs)
     if any(is_film(name) for name in inputs) or (pipe is not None and holds_film(pipe.head)):
         if pipe is None and not all(is_film(name) for name in inputs):
             raise UsageError("Films and pictures are coloured in runs of their own.")
-        if confidence:
-            raise UsageError("--confidence is for pictures; films have no confidence picture.")
+        _refuse_for_film(confidence, variants)
         work = chosen_film_work(ctx, inputs, output, suffix, overwrite, device)
         how = chosen_film_options(ctx)
         if is_streamed(work):
             return colorize_streams(work, options, how, face_of(ctx), pipe)
         return colorize_films(work, options, how, face_of(ctx))
     refuse_film_options(ctx)
-    if confidence and (pipe is not None or output == PIPE):
-        raise UsageError("--confidence writes a file beside each result; it does not fit a pipe.")
-    plan = _plan(inputs, output, suffix, overwrite, confidence, pipe)
+    if pipe is not None or output == PIPE:
+        _refuse_for_pipe(confidence, variants)
+    if variants > 1 and options.variant:
+        raise UsageError("--variants makes several colourings, --variant one: give one of them.")
+    plan = (
+        make_plan(
+            inputs,
+            output,
+            suffix=suffix,
+            overwrite=overwrite,
+            confidence=confidence,
+            variants=variants,
+        )
+        if pipe is None
+        else plan_for_pipe(pipe.read(), output)
+    )
     piped = bool(plan.tasks) and plan.tasks[0].target is None
     if piped and sys.stdout is None:
         raise UsageError("Standard output is closed; give the result a file with -o.")
@@ -119,10 +141,24 @@ def colorize(
         tally.refuse(name, "skipped", reason)
     stopped = 0
     if plan.tasks:
-        means = _Means(device, jobs, overwrite, confidence)
+        means = _Means(device, jobs, overwrite, confidence, variants)
         stopped = _work(plan.tasks, tally, options, means)
     tally.summarise(plan)
     return stopped or int(bool(tally.counts["failed"] or (piped and not tally.counts["done"])))
+
+
+def _refuse_for_film(confidence: bool, variants: int) -> None:
+    if confidence:
+        raise UsageError("--confidence is for pictures; films have no confidence picture.")
+    if variants > 1:
+        raise UsageError("--variants is for pictures; a film takes one --variant.")
+
+
+def _refuse_for_pipe(confidence: bool, variants: int) -> None:
+    if confidence:
+        raise UsageError("--confidence writes a file beside each result; it does not fit a pipe.")
+    if variants > 1:
+        raise UsageError("--variants writes several files; it does not fit a pipe.")
 
 
 @dataclass(frozen=True)
@@ -133,21 +169,7 @@ class _Means:
     jobs: int | None
     overwrite: bool
     confidence: bool
-
-
-def _plan(
-    inputs: Sequence[str],
-    output: str | None,
-    suffix: str | None,
-    overwrite: bool,
-    confidence: bool,
-    pipe: Peeked | None,
-) -> Plan:
-    from tintype.batch.plan import make_plan, plan_for_pipe
-
-    if pipe is None:
-        return make_plan(inputs, output, suffix=suffix, overwrite=overwrite, confidence=confidence)
-    return plan_for_pipe(pipe.read(), output)
+    variants: int
 
 
 def _work(tasks: Sequence[Task], tally: Tally, options: Options, means: _Means) -> int:
@@ -160,6 +182,8 @@ def _work(tasks: Sequence[Task], tally: Tally, options: Options, means: _Means) 
     colorizer = Colorizer.load(options.model, device=means.device, threads=threads)
     if means.confidence and not colorizer.gives_confidence:
         raise UsageError(f"The model {options.model} does not say how sure it is.")
+    if means.variants > 1 and not colorizer.has_variants:
+        raise UsageError(f"The model {options.model} knows one colouring only: no variants.")
     batch = Batch(colorizer, options, overwrite=means.overwrite)
     with (
         stoppable(batch.abandon) as stop,

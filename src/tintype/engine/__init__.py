@@ -30,6 +30,7 @@ from tintype.engine.confidence import (
 from tintype.engine.join import Pixels, join
 from tintype.engine.joining import Laid, Plan, joined
 from tintype.engine.steering import References, guess_on_cells
+from tintype.engine.variants import lean_of
 from tintype.engine.view import Page, draw_hints, look, pad, working_shape
 from tintype.errors import (
     UnreadableImage,
@@ -91,6 +92,7 @@ class Colorizer:
         self.version: str = session.metadata.get("version", "0")
         self.guided: bool = session.guided
         self.gives_confidence: bool = session.gives_confidence
+        self.has_variants: bool = session.leans
         self.device: str = session.device
         self.working_size: int = session.working_size or _DEFAULT_WORKING_SIZE
 
@@ -261,6 +263,7 @@ class Colorizer:
         hint_ab: Float | None = None,
         hint_mask: Float | None = None,
         *,
+        variant: int = 0,
         confidence: bool = False,
     ) -> Prediction:
         """Predict the colours of pictures at the size at which they are given.
@@ -269,7 +272,9 @@ class Colorizer:
             L: (N, 1, H, W) float32 CIE lightness in [0, 100]; any H and W.
             hint_ab: (N, 2, H, W) float32 CIE a*b*, for guided models.
             hint_mask: (N, 1, H, W) float32, 1 where there is a hint.
-            confidence: whether to ask how sure the network is, too, which costs a little time.
+            variant: as of ``Options``.
+            confidence: whether to ask how sure the network is of its likely colours, too, which
+                costs a little time.
 
         Returns:
             ab (N, 2, h, w) and, when asked for, confidence (N, 1, h, w) in [0, 1], where
@@ -277,15 +282,18 @@ class Colorizer:
 
         Raises:
             UsageError: another shape, values that are not finite, hints for a model that takes
-                none, confidence of one that gives none (see ``gives_confidence``), or too little
-                memory.
+                none, a variant of one that has none (see ``has_variants``), confidence of one that
+                gives none (see ``gives_confidence``), or too little memory.
             ModelInvalid: the graph's answer does not keep the contract.
         """
         if L.ndim != 4 or L.shape[1] != 1 or 0 in L.shape or not np.isfinite(L).all():
             raise UsageError(f"L must be finite and (N, 1, H, W), not {L.shape}.")
         height, width = L.shape[2:]
+        if variant and not self.has_variants:
+            raise UsageError(f'The model "{self.name}" knows one colouring only: no variants.')
         hints = [None if hint is None else pad(hint) for hint in (hint_ab, hint_mask)]
-        answer = self._session.run(pad(L), *hints, confidence=confidence)
+        lean = lean_of(variant)
+        answer = self._session.run(pad(L), *hints, lean=lean, confidence=confidence)
         h, w = -(-height // answer.stride), -(-width // answer.stride)
         sure = answer.confidence
         return Prediction(
@@ -322,7 +330,8 @@ class Colorizer:
         self, pages: Sequence[Page], options: Options, confidence: bool = False
     ) -> Iterator[Laid]:
         L = np.concatenate([page.L for page in pages])
-        answer = self.predict(L, *self._hints(pages, options), confidence=confidence)
+        hints = self._hints(pages, options)
+        answer = self.predict(L, *hints, variant=options.variant, confidence=confidence)
         reference = self._reference(options)
         for number, page in enumerate(pages):
             ab, stride, sure = answer.ab[number], answer.stride, None

@@ -21,7 +21,7 @@ from tintype.models.dcgan import DCGAN, DCGANConfig
 from tintype.models.eccv16 import ECCV16, ECCV16Config
 from tintype.models.fusion import Fusion, FusionConfig
 from tintype.models.mcgan import MCGAN, MCGANConfig
-from tintype.models.network import Classes, GuidedNetwork, Network, Prediction
+from tintype.models.network import Classes, GuidedNetwork, Network, Prediction, Reading
 from tintype.models.pix2pix import Pix2Pix, Pix2PixConfig
 from tintype.models.resnet18 import ResNet18, ResNet18Config
 from tintype.models.scgan import SCGAN, SCGANConfig
@@ -40,6 +40,7 @@ __all__ = [
     "GuidedNetwork",
     "Network",
     "Prediction",
+    "Reading",
     "build",
     "build_with",
     "description_of",

@@ -43,6 +43,22 @@ class Classes(NamedTuple):
     log_weights: Tensor | None = None
 
 
+class Reading(NamedTuple):
+    """What an exported graph computes; the last three only when asked, and None where missing.
+
+    Attributes:
+        ab: (N,2,h,w), about [-110,110].
+        variation: (N,2,h,w) added to ab when the colours are to lean somewhere.
+        correction: (N,2,h,w) added when there are hints.
+        confidence: (N,1,h,w) in [0,1], the chance that ab is nearly right.
+    """
+
+    ab: Tensor
+    variation: Tensor | None = None
+    correction: Tensor | None = None
+    confidence: Tensor | None = None
+
+
 class Network(nn.Module, ABC):
     """A network of the table. ``forward`` gives what its training task needs.
 
@@ -50,14 +66,16 @@ class Network(nn.Module, ABC):
         config: the options that it was built with.
         ab_stride: rows and columns of L that one cell of ab covers; ``colour`` has that size too.
         size_multiple: height and width of L must be multiples of this.
-        guided: whether it takes colour hints, that is, is a ``GuidedNetwork``.
+        guided: whether it takes colour hints; such a network is a ``GuidedNetwork``.
+        leans: whether it predicts a distribution that can be made to lean, see ``read``.
         colour_span: the largest magnitude of ``colour``: divided by it, values lie in [-1,1].
     """
 
     config: DataclassInstance
     ab_stride: ClassVar[int]
     size_multiple: ClassVar[int]
-    guided: ClassVar[bool] = False
+    guided: bool = False
+    leans: bool = False
     colour_span: ClassVar[float] = 110.0
 
     @abstractmethod
@@ -73,17 +91,23 @@ class Network(nn.Module, ABC):
         colour = self(L).colour
         return self.ab_of(colour, L if self.ab_stride == 1 else nn.AvgPool2d(self.ab_stride)(L))
 
-    def predict_with_confidence(self, L: Tensor) -> tuple[Tensor, Tensor | None]:
-        """``predict_ab`` and, of a network that predicts a distribution, how sure it is.
+    def read(
+        self,
+        L: Tensor,
+        lean: Tensor | None = None,
+        hint_ab: Tensor | None = None,
+        hint_mask: Tensor | None = None,
+    ) -> Reading:
+        """``predict_ab``, and what else the exported graph offers; here nothing.
 
         Args:
             L: (N,1,H,W) float32 in [0,100].
-
-        Returns:
-            ab as of ``predict_ab``; (N,1,h,w) in [0,1], the chance that it is nearly right, or
-            None: here there is no distribution to tell it from.
+            lean: (2,) for a network that ``leans``: the direction in ab that it prefers among the
+                colours it thinks possible, as long as it prefers it strongly; about 0.03.
+            hint_ab: as of ``GuidedNetwork.predict_ab``, for a guided network.
+            hint_mask: the same.
         """
-        return self.predict_ab(L), None
+        return Reading(self.predict_ab(L))
 
     def ab_of(self, colour: Tensor, L: Tensor) -> Tensor:
         """The ab of ``colour``: here colour is ab.
@@ -141,7 +165,7 @@ class Network(nn.Module, ABC):
 class GuidedNetwork(Network):
     """A network that takes colour hints beside L."""
 
-    guided: ClassVar[bool] = True
+    guided: bool = True
 
     @abstractmethod
     def forward(
@@ -160,3 +184,13 @@ class GuidedNetwork(Network):
             hint_ab: (N,2,H,W) float32 ab of the hints; no hints when None.
             hint_mask: (N,1,H,W) float32, 1 where there is a hint, else 0; no hints when None.
         """
+
+    def read(
+        self,
+        L: Tensor,
+        lean: Tensor | None = None,
+        hint_ab: Tensor | None = None,
+        hint_mask: Tensor | None = None,
+    ) -> Reading:
+        """``predict_ab``; arguments as of ``Network.read``."""
+        return Reading(self.predict_ab(L, hint_ab, hint_mask))

@@ -7,7 +7,9 @@ regression, bins_share of the annealed mean. Dense 3×3 convolutions only, since
 speed of the machine, and ab at a quarter of the input's size, which loses nothing that shows.
 
 How sure it is comes from the bins, too: their mass near the mixed colour, and two numbers that
-calibrate it.
+calibrate it. So do other plausible colourings: the bins' probabilities p(c) become p(c)·exp(lean·c)
+(exponential tilting, Esscher 1932), which moves the mean colour where several are possible and
+leaves it where one is certain. Colour hints are a part of its own, ``guide``.
 """
 
 from __future__ import annotations
@@ -19,9 +21,14 @@ from torch import Tensor, nn
 
 from tintype.bins import annealed_mean, in_gamut_centres
 from tintype.color import lightness_to_luminance, linear_to_srgb
+from tintype.errors import UsageError
 from tintype.models.blocks import GREY_CENTRE, ContextStage, ResNet18Trunk, UpBlock, conv_bn_relu
+from tintype.models.guide import Guide
 from tintype.models.heads import Palette, calibrated, mass_near
-from tintype.models.network import Classes, Network, Prediction
+from tintype.models.network import Classes, GuidedNetwork, Prediction, Reading
+
+Trunk = tuple[Tensor, Tensor, Tensor]
+"""Features at strides 4, 8 and 16."""
 
 AB_SCALE = 50.0
 """The regression head's unit in ab, so that its outputs are about 1."""
@@ -45,6 +52,7 @@ class TintypeConfig:
             pixels within CIEDE2000 10 of the truth; benchmarks/confidence.py finds both numbers.
         confidence_offset: of that logistic; 1 and 0 leave the mass as it is.
         whole_lab: predict L beside ab, to be trained on; it is not used.
+        guide: channels of the part that follows colour hints; 0 for a network that takes none.
     """
 
     context_width: int = 384
@@ -57,10 +65,15 @@ class TintypeConfig:
     confidence_slope: float = 1.0
     confidence_offset: float = 0.0
     whole_lab: bool = False
+    guide: int = 0
 
 
-class Tintype(Network):
-    """L (N,1,H,W) to ab (N,2,H/4,W/4); H and W multiples of 32."""
+class Tintype(GuidedNetwork):
+    """L (N,1,H,W), with a guide also hints, to ab (N,2,H/4,W/4); H and W multiples of 32.
+
+    Raises:
+        UsageError: a guide for a network that is trained on L, too.
+    """
 
     ab_stride = 4
     size_multiple = 32
@@ -86,28 +99,70 @@ class Tintype(Network):
         # Of the rebalancing that the classes are trained with; training sets it.
         self.log_weights: Tensor
         self.register_buffer("log_weights", torch.zeros(classes))
+        if config.guide and config.whole_lab:
+            raise UsageError("A network with whole_lab takes no hints: set its guide to 0.")
+        self.guided = bool(config.guide)
+        self.leans = self.colours is None and config.bins_share > 0
+        if self.guided:
+            self.guide = Guide((at4, at8, at16), config.guide)
 
-    def forward(self, L: Tensor) -> Prediction:
-        """Colour (N,2,H/4,W/4) in ab units and logits (N,313,H/4,W/4) for L (N,1,H,W)."""
+    def forward(
+        self, L: Tensor, hint_ab: Tensor | None = None, hint_mask: Tensor | None = None
+    ) -> Prediction:
+        """Colour (N,2,H/4,W/4) in ab units and logits (N,313,H/4,W/4) for L (N,1,H,W).
+
+        Without hints the colour is the regression's, with hints what ``predict_ab`` says.
+        """
+        trunk, x = self.features(L)
+        colour, logits = self.regression(x) * AB_SCALE, self.classes(x)
+        if hint_ab is None or hint_mask is None:
+            return Prediction(colour, logits)
+        ab = self.mix(colour, logits)
+        return Prediction(ab + self.guide(trunk, ab, hint_ab, hint_mask), logits)
+
+    def features(self, L: Tensor) -> tuple[Trunk, Tensor]:
+        """The trunk's features at strides 4, 8 and 16, and the decoder's at stride 4."""
         grey = linear_to_srgb(lightness_to_luminance(L))
         _, at4, at8, at16 = self.trunk(grey - GREY_CENTRE)
         x = self.up16(self.context(at16), at16)
-        x = self.last(self.up4(self.up8(x, at8), at4))
-        return Prediction(self.regression(x) * AB_SCALE, self.classes(x))
+        return (at4, at8, at16), self.last(self.up4(self.up8(x, at8), at4))
 
-    def predict_ab(self, L: Tensor) -> Tensor:
-        """The contract: ab (N,2,H/4,W/4) of L (N,1,H,W) in [0,100]."""
+    def predict_ab(
+        self, L: Tensor, hint_ab: Tensor | None = None, hint_mask: Tensor | None = None
+    ) -> Tensor:
+        """The contract: ab (N,2,H/4,W/4) of L (N,1,H,W) in [0,100] and, if guided, of hints."""
+        if self.guided and hint_ab is not None and hint_mask is not None:
+            ab: Tensor = self(L, hint_ab, hint_mask).colour
+            return ab
         colour, logits, _, _ = self(L)
         return self.mix(colour, logits)
 
-    def predict_with_confidence(self, L: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Also how likely each colour is nearly right, where it comes from the 313 bins."""
-        colour, logits, _, _ = self(L)
-        ab, options = self.mix(colour, logits), self.config
-        if self.colours is not None or options.bins_share == 0:
-            return ab, None
-        mass = mass_near(self.calmed(logits).softmax(1), self.centres, ab)
-        return ab, calibrated(mass, options.confidence_slope, options.confidence_offset)
+    def read(
+        self,
+        L: Tensor,
+        lean: Tensor | None = None,
+        hint_ab: Tensor | None = None,
+        hint_mask: Tensor | None = None,
+    ) -> Reading:
+        """Also other colourings, hints, and how likely each colour is nearly right.
+
+        The confidence is that of the colours chosen without lean and hints, from the 313 bins.
+        """
+        trunk, x = self.features(L)
+        logits = self.classes(x)
+        ab = self.mix(self.regression(x) * AB_SCALE, logits)
+        variation = correction = confidence = None
+        if lean is not None and self.leans:
+            variation = self.vivid(logits + (self.centres @ lean)[:, None, None])
+            variation = variation - self.vivid(logits)
+        if self.guided and hint_ab is not None and hint_mask is not None:
+            chosen = ab if variation is None else ab + variation
+            correction = self.guide(trunk, chosen, hint_ab, hint_mask)
+        if self.leans:
+            mass = mass_near(self.calmed(logits).softmax(1), self.centres, ab)
+            options = self.config
+            confidence = calibrated(mass, options.confidence_slope, options.confidence_offset)
+        return Reading(ab, variation, correction, confidence)
 
     def mix(self, colour: Tensor, logits: Tensor) -> Tensor:
         """One ab (N,2,h,w) of both heads, as the options say."""

@@ -37,7 +37,7 @@ def _measure(network: Network) -> None:
     coarse = torch.rand(2, 4, 8, 8)
     clouds = nn.functional.interpolate(coarse[:, :1], scale_factor=16, mode="bilinear")
     L = 90 * clouds + 10 * torch.rand_like(clouds)
-    if isinstance(network, GuidedNetwork):
+    if isinstance(network, GuidedNetwork) and network.guided:
         squares = nn.functional.interpolate(coarse[:, 1:], scale_factor=16, mode="nearest")
         network.predict_ab(L, 160 * squares[:, :2] - 80, (squares[:, 2:] < 0.1).to(L))
     else:

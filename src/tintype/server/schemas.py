@@ -155,6 +155,7 @@ class PredictionBody(BaseModel):
         default=None, description="Base64 of uint8, row by row: 255 is sure. None: it cannot say."
     )
     guided: bool = Field(description="Whether the network takes hints.")
+    variants: bool = Field(description="Whether it knows other colourings.")
     model: str = Field(description="Name and version.")
 
 

@@ -127,7 +127,8 @@ class Recipe:
         task: the kind of training, a key of ``objectives.OBJECTIVES``.
         objective: what it minimises: the options of that task.
         options: fields of the architecture's options.
-        encoder: arrays that the trunk starts from, relative to the data directory; None = random.
+        encoder: what the trunk starts from: arrays (an .npz relative to the data directory) or the
+            trunk of a model in the zoo; None = random.
         freeze: prefixes of parameters that stay as they began.
         freeze_norm: keep the statistics of batch normalisation as they began.
         optimizer: how weights move.

@@ -25,6 +25,9 @@ class Supervised:
         colourfulness: weight of a reward for colourful pictures.
         scenes: weight of the cross-entropy of the kinds of scene, for networks that predict them;
             the kinds are the pictures' labels.
+        teaching: weight of the distance between predicted colour and that of a teacher, who sees
+            L undisturbed.
+        teacher: name of the model in the zoo that teaches.
     """
 
     regression: float = 0.5
@@ -38,6 +41,8 @@ class Supervised:
     perceptual_encoder: str | None = None
     colourfulness: float = 0.0
     scenes: float = 0.0
+    teaching: float = 0.0
+    teacher: str = "tintype"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -71,7 +72,7 @@ def _weights(graph: onnx.ModelProto) -> dict[str, Tensor]:
         )
         for tensor in graph.graph.initializer
     }
-    for node in graph.graph.node:
+    for node in _nodes(graph.graph):
         names = [name.removesuffix(".half").removeprefix("model.") for name in node.input]
         # Equal tensors are stored once, biases of nothing but zeros may be left out: a layer's
         # name is that of the input that is its own.
@@ -84,6 +85,14 @@ def _weights(graph: onnx.ModelProto) -> dict[str, Tensor]:
             outputs = tensors[names[1]].shape[1 if node.op_type == "ConvTranspose" else 0]
             tensors[bias] = tensors[names[2]] if len(names) > 2 else torch.zeros(outputs)
     return tensors
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """All nodes, also those of branches."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            yield from _nodes(attribute.g)
 
 
 def _state(network: Network, found: dict[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:

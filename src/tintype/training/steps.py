@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tintype.errors import TrainingError
 from tintype.models import Network, build
+from tintype.models.blocks import ResNet18Trunk
 from tintype.training.augment import disturb_lightness, rotate
 from tintype.training.checkpoints import load_average
 from tintype.training.config import Phase, Recipe
@@ -17,6 +18,7 @@ from tintype.training.datasets import PictureCache, Sampler, draw_weights
 from tintype.training.distributed import Processes
 from tintype.training.restore import network_of_graph
 from tintype.training.tasks import TASKS, Batch, Setting, Task, lab_of_crops, lightness_of_luma
+from tintype.training.teacher import network_of_model
 
 Terms = dict[str, dict[str, Tensor]]
 """Player to its named losses."""
@@ -37,22 +39,39 @@ def new_task(recipe: Recipe, data: Path, cache: PictureCache, start: Path | None
         _load_start(start, model)
     elif recipe.encoder is not None:
         trunk = getattr(model, "trunk", None)
-        if trunk is None:
+        if not isinstance(trunk, ResNet18Trunk):
             raise TrainingError(f"The architecture '{recipe.architecture}' takes no encoder.")
-        trunk.load_encoder(data / recipe.encoder)
+        _load_trunk(recipe.encoder, data, trunk)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not (recipe.freeze and name.startswith(recipe.freeze)))
     return TASKS[recipe.task](model, Setting(recipe, cache, data, start is None))
+
+
+def _load_trunk(encoder: str, data: Path, trunk: ResNet18Trunk) -> None:
+    if encoder.endswith(".npz"):
+        trunk.load_encoder(data / encoder)
+        return
+    try:
+        trunk.load_state_dict(network_of_model(encoder).get_submodule("trunk").state_dict())
+    except (AttributeError, RuntimeError) as error:
+        raise TrainingError(f"The model '{encoder}' has another trunk: {error}") from error
 
 
 def _load_start(start: Path, model: Network) -> None:
     if start.suffix != ".onnx":
         load_average(start, model)
         return
+    state = network_of_graph(start).network.state_dict()
     try:
-        model.load_state_dict(network_of_graph(start).network.state_dict())
+        model.load_state_dict(_new_parts(model, state) | state)
     except RuntimeError as error:
         raise TrainingError(f"{start} holds another network: {error}") from error
+
+
+def _new_parts(model: Network, start: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The fresh weights of those parts of a network that its start has not at all."""
+    parts = {name.partition(".")[0] for name in start}
+    return {k: v for k, v in model.state_dict().items() if k.partition(".")[0] not in parts}
 
 
 class Stepper:
@@ -108,8 +127,7 @@ class Stepper:
         """
         torch.manual_seed(self.recipe.seed * 1_000_003 + step * self.here.count + self.here.rank)
         self.task.train()
-        if self.recipe.freeze_norm:
-            _freeze_norm(self.task)
+        _freeze_norm(self.task, self.recipe)
         terms: Terms = {}
         for player, optimizer in self.optimizers.items():
             for group, peak in zip(optimizer.param_groups, self.peaks[player], strict=True):
@@ -148,9 +166,13 @@ class Stepper:
         return Batch(L, both[:, 1:], self.labels[chosen].to(self.here.device))
 
 
-def _freeze_norm(task: Task) -> None:
-    for module in task.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+def _freeze_norm(task: Task, recipe: Recipe) -> None:
+    """Let batch normalisations keep their statistics: those of frozen parts, or all."""
+    frozen = tuple(f"model.{name}" for name in recipe.freeze)
+    for name, module in task.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and (
+            recipe.freeze_norm or name.startswith(frozen)
+        ):
             module.eval()
 
 

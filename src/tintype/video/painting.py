@@ -88,7 +88,10 @@ def painted_frames(
         codes = painter.codes(frame)
         L = painter.lightness(codes)
         wanted = steadier.look(L) and (steadier.lost or affords())
-        guess, sure = guess_on_cells(colorizer.predict(L[None, None]), view) if wanted else _NONE
+        guess = sure = None
+        if wanted:
+            answer = colorizer.predict(L[None, None], variant=options.variant)
+            guess, sure = guess_on_cells(answer, view)
         if guess is not None:
             guess = keys.steered(frame.pts or 0, steadier.number, L, guess)
         ab = steadier.settle(guess, sure)

@@ -44,6 +44,7 @@ async def predict(
     height: Side,
     width: Side,
     hint: Annotated[list[str], Query(max_length=200)] = [],  # noqa: B006
+    variant: Annotated[int, Query(ge=0, le=99)] = 0,
     model: str | None = None,
 ) -> PredictionBody:
     """The ab of a view: L as height × width bytes, row by row, 255 standing for L* = 100.
@@ -57,13 +58,15 @@ async def predict(
     L = np.frombuffer(body, np.uint8).reshape(1, 1, height, width) * np.float32(100 / 255)
     try:
         hints = tuple(Hint.parse(text) for text in hint)
-        return await state.gate.run(_predicted, state, model or state.settings.model, L, hints)
+        return await state.gate.run(
+            _predicted, state, model or state.settings.model, L, hints, variant
+        )
     except TintypeError as error:
         raise problem_of(error) from error
 
 
 def _predicted(
-    state: State, model: str, L: NDArray[np.float32], hints: tuple[Hint, ...]
+    state: State, model: str, L: NDArray[np.float32], hints: tuple[Hint, ...], variant: int
 ) -> PredictionBody:
     colorizer = state.shelf.get(model)
     if hints and not colorizer.guided:
@@ -71,7 +74,7 @@ def _predicted(
     view = (L.shape[2], L.shape[3])
     drawn = draw_hints(hints, view, view) if hints else ()
     asks = colorizer.gives_confidence
-    answer: Prediction = colorizer.predict(L, *drawn, confidence=asks)
+    answer: Prediction = colorizer.predict(L, *drawn, variant=variant, confidence=asks)
     ab = np.rint(answer.ab[0] * 100).clip(-32768, 32767).astype("<i2")
     sure = answer.confidence
     return PredictionBody(
@@ -81,6 +84,7 @@ def _predicted(
         ab=base64.b64encode(ab.tobytes()).decode(),
         confidence=None if sure is None else _bytes_of(sure[0, 0]),
         guided=colorizer.guided,
+        variants=colorizer.has_variants,
         model=f"{colorizer.name} {colorizer.version}",
     )
 

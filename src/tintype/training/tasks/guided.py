@@ -20,7 +20,7 @@ class GuidedTask(SupervisedTask):
 
     def __init__(self, model: Network, setting: Setting) -> None:
         super().__init__(model, setting)
-        if not isinstance(model, GuidedNetwork):
+        if not (isinstance(model, GuidedNetwork) and model.guided):
             raise TrainingError(
                 f"The architecture '{setting.recipe.architecture}' takes no hints: "
                 "train it with the task supervised."

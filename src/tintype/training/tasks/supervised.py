@@ -22,6 +22,7 @@ from tintype.training.losses import (
 from tintype.training.objectives import Supervised
 from tintype.training.perceptual import Perceptual
 from tintype.training.tasks.task import Batch, Setting, Task, sample_pixels, shrunk
+from tintype.training.teacher import Teacher
 
 PALETTE_PIXELS = 50_000
 """Pixels that a palette is found among."""
@@ -47,6 +48,7 @@ class SupervisedTask(Task):
         if objective.perceptual:
             name = objective.perceptual_encoder
             self.perceptual = Perceptual(setting.data / name if name else None)
+        self.teacher = Teacher(objective.teacher) if objective.teaching else None
 
     def _cross_entropy(self, setting: Setting) -> BinsCrossEntropy | PaletteCrossEntropy:
         classes, objective = self.model.classes_of(), self.objective
@@ -94,6 +96,8 @@ class SupervisedTask(Task):
         if objective.regression:
             distance = self._distance(prediction, batch)
             terms["regression"] = objective.regression, distance
+        if self.teacher is not None:
+            terms["teaching"] = objective.teaching, self._taught(self.teacher, prediction, batch)
         if self.cross_entropy is not None and prediction.logits is not None:
             entropy, least = self._classify(self.cross_entropy, prediction.logits, batch, rng)
             terms["classes"] = objective.classes, entropy
@@ -108,12 +112,18 @@ class SupervisedTask(Task):
         if prediction.colour is None:
             raise TrainingError(
                 f"The architecture '{self.recipe.architecture}' predicts classes only: "
-                "set the objective's weight of regression to 0."
+                "set the objective's weights of regression and teaching to 0."
             )
         true = self.model.target(shrunk(batch.lab, prediction.colour.shape[-2:]))
         unit = 110.0 / self.model.colour_span
         kind, beta = self.objective.distance, self.objective.huber_beta
         return colour_distance(prediction.colour, true, kind, beta, unit)
+
+    def _taught(self, teacher: Teacher, prediction: Prediction, batch: Batch) -> Tensor:
+        """The distance from what the teacher makes of the same pictures."""
+        ab = teacher.ab(batch.lab[:, :1])
+        L = shrunk(batch.lab[:, :1], ab.shape[-2:])
+        return self._distance(prediction, batch._replace(lab=torch.cat([L, ab], 1)))
 
     def _classify(
         self,

@@ -2,9 +2,9 @@
 
 ``L (N,1,H,W) float32`` in, for a guided network also ``hint_ab (N,2,H,W)`` and ``hint_mask
 (N,1,H,W)``, ``ab (N,2,H/stride,W/stride) float32`` out, and ``confidence (N,1,H/stride,W/stride)``
-of a network that gives it, computed unless the optional ``confidence_wanted`` is false; weights
-stored as fp16 and cast to fp32 once when a session loads; name, version, working size and what the
-network can be built from again in the graph's metadata.
+of a network that gives it; weights stored as fp16 and cast to fp32 once when a session loads; name,
+version, working size and what the network can be built from again in the graph's metadata. What is
+not always wanted costs nothing when it is not; ``on_request`` sees to that.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -27,8 +28,9 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tintype.errors import TrainingError
-from tintype.models import GuidedNetwork, Network, description_of
-from tintype.runtime import CONFIDENCE_WANTED, Session
+from tintype.export.on_request import compute_on_request
+from tintype.models import Network, description_of
+from tintype.runtime import Session
 
 PARITY_AB = 0.05
 """Largest difference between torch and ONNX Runtime that is accepted, in ab units."""
@@ -38,14 +40,9 @@ PARITY_CONFIDENCE = 0.005
 
 OPSET = 18
 
-Probe = tuple[NDArray[np.float32], ...]
-"""A graph's inputs in their order: L, or L, hint_ab and hint_mask."""
+Probe = dict[str, NDArray[np.float32]]
+"""A graph's inputs by name, in their order: L and, where the network takes them, the others."""
 
-Answer = tuple[NDArray[np.float32], ...]
-"""A graph's outputs in their order: ab, or ab and confidence."""
-
-_OUTPUTS = ("ab", "confidence")
-_INPUTS = ("L", "hint_ab", "hint_mask")
 _SMALL = 1024  # tensors with fewer values stay float32: they are shapes, constants and biases
 
 
@@ -70,27 +67,24 @@ class Exported:
     rounding_ab: float
 
 
+class Answer(NamedTuple):
+    """What comes out: ab with all that is asked for, and the confidence where there is one."""
+
+    ab: NDArray[np.float32]
+    confidence: NDArray[np.float32] | None
+
+
 class _Contract(nn.Module):
-    """The network as the engine sees it."""
+    """The network as the exporter sees it: what there is of a ``Reading``, in its order."""
 
-    def __init__(self, model: Network) -> None:
+    def __init__(self, model: Network, names: tuple[str, ...]) -> None:
         super().__init__()
         self.model = model
+        self.names = names
 
-    def forward(self, L: Tensor) -> tuple[Tensor, ...]:
-        ab, confidence = self.model.predict_with_confidence(L)
-        return (ab,) if confidence is None else (ab, confidence)
-
-
-class _GuidedContract(nn.Module):
-    """The guided network as the engine sees it."""
-
-    def __init__(self, model: GuidedNetwork) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, L: Tensor, hint_ab: Tensor, hint_mask: Tensor) -> tuple[Tensor, ...]:
-        return (self.model.predict_ab(L, hint_ab, hint_mask),)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        reading = self.model.read(**dict(zip(self.names, inputs, strict=True)))
+        return tuple(part for part in reading if part is not None)
 
 
 def export(model: Network, target: Path, name: str, version: str, working_size: int) -> Exported:
@@ -108,22 +102,15 @@ def export(model: Network, target: Path, name: str, version: str, working_size: 
         TrainingError: when the graph's ab differs from torch's by more than ``PARITY_AB``, or its
             confidence by more than ``PARITY_CONFIDENCE``.
     """
-    contract = _contract(model)
-    probes = [
-        _probe(1, 256, 256, seed=1, guided=model.guided),
-        _probe(2, 160, 224, seed=2, guided=model.guided),
-    ]
+    model.eval()
+    probes = _probes(model)
     fold_batch_norm(model)
-    exact = [_predict(contract, probe) for probe in probes]
+    exact = [_predict(model, probe) for probe in probes]
     _round_to_half(model)
-    rounded = [_predict(contract, probe) for probe in probes]
+    rounded = [_predict(model, probe) for probe in probes]
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         part = Path(folder) / target.name
-        outputs = _OUTPUTS[: len(rounded[0])]
-        graph = _graph(contract, model.size_multiple, probes[1], outputs)
-        _strip(graph)
-        if "confidence" in outputs:
-            _compute_on_request(graph)
+        graph = _graph(model, probes[0])
         _store_as_half(graph)
         architecture, options = description_of(model)
         metadata = {
@@ -139,7 +126,7 @@ def export(model: Network, target: Path, name: str, version: str, working_size: 
         onnx.save(graph, part)
         parity = _differences(part, probes, rounded)
         allowed = PARITY_AB, PARITY_CONFIDENCE
-        for output, found, most in zip(_OUTPUTS, parity, allowed, strict=True):
+        for output, found, most in zip(("ab", "confidence"), parity, allowed, strict=True):
             if not found < most:
                 raise TrainingError(
                     f"The exported graph differs from torch by {found:.3f} in {output}, "
@@ -147,31 +134,33 @@ def export(model: Network, target: Path, name: str, version: str, working_size: 
                 )
         part.replace(target)
     content = target.read_bytes()
-    rounding = max(_largest(a[0], b[0]) for a, b in zip(exact, rounded, strict=True))
+    rounding = max(_largest(a.ab, b.ab) for a, b in zip(exact, rounded, strict=True))
     return Exported(target, hashlib.sha256(content).hexdigest(), len(content), *parity, rounding)
 
 
 def difference_of(model: Network, graph: Path) -> float:
-    """The largest |Δab| between a network in evaluation mode and a graph, on a random picture."""
-    probe = _probe(2, 160, 224, seed=2, guided=model.guided)
-    ab, *_ = _predict(_contract(model), probe)
-    return _differences(graph, [probe], [(ab,)])[0]
+    """The largest |Δab| between a network in evaluation mode and a graph, on random pictures.
+
+    A graph of an earlier release may lack a lean that its network has; it is compared without.
+    """
+    leans = Session(graph, device="cpu").leans
+    probes = [
+        {name: part for name, part in probe.items() if name != "lean" or leans}
+        for probe in _probes(model)[:2]
+    ]
+    return _differences(graph, probes, [_predict(model, probe) for probe in probes])[0]
 
 
 def _differences(graph: Path, probes: list[Probe], wanted: list[Answer]) -> tuple[float, float]:
     """The largest |Δab| and |Δconfidence| from what is wanted; 0 for what is not."""
     session = Session(graph, device="cpu")
     of_ab, of_confidence = [0.0], [0.0]
-    for probe, (ab, *confidence) in zip(probes, wanted, strict=True):
-        answer = session.run(*probe, confidence=bool(confidence))
+    for probe, (ab, confidence) in zip(probes, wanted, strict=True):
+        answer = session.run(**probe, confidence=confidence is not None)
         of_ab.append(_largest(answer.ab, ab))
-        if answer.confidence is not None:
-            of_confidence.append(_largest(answer.confidence, *confidence))
+        if answer.confidence is not None and confidence is not None:
+            of_confidence.append(_largest(answer.confidence, confidence))
     return float(np.max(of_ab)), float(np.max(of_confidence))  # unlike max, they pass a NaN on
-
-
-def _contract(model: Network) -> _Contract | _GuidedContract:
-    return _GuidedContract(model) if isinstance(model, GuidedNetwork) else _Contract(model)
 
 
 def fold_batch_norm(model: nn.Module) -> None:
@@ -213,94 +202,76 @@ def _round_to_half(model: nn.Module) -> None:
             parameter.copy_(parameter.half().float())
 
 
-def _probe(batch: int, height: int, width: int, seed: int, *, guided: bool) -> Probe:
+def _probes(model: Network) -> list[Probe]:
+    """With all that the network takes, without lean and hints, and at another size."""
+    first, second = (_probe(model, *shape) for shape in ((2, 160, 224), (1, 256, 256)))
+    bare = {"L": first["L"]}
+    return [first, bare, second] if len(first) > 1 else [first, second]
+
+
+def _probe(model: Network, batch: int, height: int, width: int) -> Probe:
     """Smooth random lightness, more like a picture than white noise is, and a few square hints."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(batch)
     shape = (height // 16, width // 16)
     coarse = torch.from_numpy(rng.uniform(0, 100, (batch, 1, *shape)))
     L = nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 100)
-    if not guided:
-        return (np.asarray(L, np.float32),)
-    mask = rng.random((batch, 1, *shape)) < 0.05
-    ab = rng.uniform(-80, 80, (batch, 2, *shape)) * mask
-    hints = (np.repeat(np.repeat(hint, 16, 2), 16, 3) for hint in (ab, mask))
-    return (np.asarray(L, np.float32), *(np.asarray(hint, np.float32) for hint in hints))
+    probe = {"L": np.asarray(L, np.float32)}
+    if model.leans:
+        probe["lean"] = np.array([0.02, -0.03], np.float32)
+    if model.guided:
+        mask = rng.random((batch, 1, *shape)) < 0.05
+        ab = rng.uniform(-80, 80, (batch, 2, *shape)) * mask
+        for name, hint in (("hint_ab", ab), ("hint_mask", mask)):
+            probe[name] = np.repeat(np.repeat(hint, 16, 2), 16, 3).astype(np.float32)
+    return probe
 
 
 @torch.no_grad()
-def _predict(contract: nn.Module, probe: Probe) -> Answer:
-    answer = contract(*(torch.from_numpy(part) for part in probe))
-    return tuple(np.asarray(part) for part in answer)
+def _predict(model: Network, probe: Probe) -> Answer:
+    reading = model.read(**{name: torch.from_numpy(part) for name, part in probe.items()})
+    ab = reading.ab
+    for added in (reading.variation, reading.correction):
+        ab = ab if added is None else ab + added
+    sure = reading.confidence
+    return Answer(ab.numpy(), None if sure is None else sure.numpy())
 
 
 def _largest(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(np.abs(a - b).max())
 
 
-def _graph(
-    contract: nn.Module, step: int, example: Probe, outputs: tuple[str, ...]
-) -> onnx.ModelProto:
+def _graph(model: Network, example: Probe) -> onnx.ModelProto:
+    """The network's graph, with what is not always wanted put aside."""
+    names = tuple(example)
+    inputs = tuple(torch.from_numpy(part) for part in example.values())
+    contract = _Contract(model, names).eval()
+    with torch.no_grad():
+        reading = model.read(**dict(zip(names, inputs, strict=True)))
+    outputs = [name for name, part in reading._asdict().items() if part is not None]
+    step = model.size_multiple
     batch, height, width = (torch.export.Dim(n) for n in ("N", f"H{step}", f"W{step}"))
     free = {0: batch, 2: step * height, 3: step * width}
-    names = _INPUTS[: len(example)]
+    shapes = tuple(None if name == "lean" else free for name in names)
     with warnings.catch_warnings():
         # The exporter's own deprecations, and that torchvision, which is not needed, is missing.
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
-            contract.eval(),
-            tuple(torch.from_numpy(part) for part in example),
+            contract,
+            inputs,
             dynamo=True,
             opset_version=OPSET,
             input_names=names,
             output_names=outputs,
-            dynamic_shapes=dict.fromkeys(names, free),
+            dynamic_shapes={"inputs": shapes},
             verbose=False,
         )
     if program is None:
         raise TrainingError("torch did not export the network.")
-    return program.model_proto
-
-
-def _compute_on_request(graph: onnx.ModelProto) -> None:
-    """Put what nothing but the confidence needs into a branch that is taken when it is wanted.
-
-    ONNX Runtime computes all that leads to any output, whichever are asked for. The input is an
-    initialiser that may be overridden, so that graphs are still run with L alone.
-    """
-    nodes = list(graph.graph.node)
-    shared = _leading_to("ab", nodes)
-    own = [node for number, node in enumerate(nodes) if number not in shared]
-    inside, absent = "confidence.inside", "confidence.absent"
-    for node in own:
-        node.output[:] = [inside if name == "confidence" else name for name in node.output]
-    helper, real = onnx.helper, onnx.TensorProto.FLOAT
-    value = [helper.make_tensor_value_info(name, real, None) for name in (inside, absent)]
-    none = helper.make_tensor(absent, real, [0, 1, 1, 1], [])
-    nothing = helper.make_node("Constant", [], [absent], value=none)
-    branches = {
-        "then_branch": helper.make_graph(own, "wanted", [], value[:1]),
-        "else_branch": helper.make_graph([nothing], "unwanted", [], value[1:]),
-    }
-    choice = helper.make_node("If", [CONFIDENCE_WANTED], ["confidence"], **branches)
-    del graph.graph.node[:]
-    graph.graph.node.extend([*(nodes[number] for number in sorted(shared)), choice])
-    wanted = onnx.TensorProto.BOOL
-    graph.graph.initializer.append(helper.make_tensor(CONFIDENCE_WANTED, wanted, [], [True]))
-    graph.graph.input.append(helper.make_tensor_value_info(CONFIDENCE_WANTED, wanted, []))
-
-
-def _leading_to(output: str, nodes: list[onnx.NodeProto]) -> set[int]:
-    """Numbers of the nodes that an output depends on."""
-    maker = {name: number for number, node in enumerate(nodes) for name in node.output}
-    found: set[int] = set()
-    waiting = [output]
-    while waiting:
-        number = maker.get(waiting.pop())
-        if number is not None and number not in found:
-            found.add(number)
-            waiting.extend(nodes[number].input)
-    return found
+    graph = program.model_proto
+    _strip(graph)
+    compute_on_request(graph)
+    return graph
 
 
 def _store_as_half(graph: onnx.ModelProto) -> None:
