@@ -47,7 +47,9 @@ def main(path: Path, limit: int, variants: int, model: str) -> None:
     found = []
     for name, data in itertools.islice(pictures_in(path), limit):
         found.append(apart(colorizer, read_truth(name, data, SIDE_PX), variants))
-    distance, sure = (np.concatenate([each.ravel() for each in part]) for part in zip(*found))
+    distance, sure = (
+        np.concatenate([each.ravel() for each in part]) for part in zip(*found, strict=True)
+    )
     bins = np.minimum((sure * BINS).astype(int), BINS - 1)
     sys.stdout.write("| confidence | of the pixels | mean CIEDE2000 |\n|---|---|---|\n")
     for number in range(BINS):

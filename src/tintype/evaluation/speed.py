@@ -8,7 +8,6 @@ ECCV16 and SIGGRAPH17, measured in the same run.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -18,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tintype.errors import MissingExtra, UsageError
+from tintype.errors import UsageError
 from tintype.progress import Progress
-from tintype.runtime import onnx_runtime
+from tintype.quantising import Feed, quantise
+from tintype.runtime import Session
 
 PEERS = ("eccv16", "siggraph17")
 """The published networks that times are compared with; random weights are as fast as any."""
@@ -218,7 +218,7 @@ def _floats(values: object) -> tuple[float, ...]:
 
 
 def quantised(graph: Path, target: Path, size: int) -> Path:
-    """An int8 graph to time: QDQ, weights by channel, calibrated on noise; its colours are useless.
+    """An int8 graph to time, calibrated on noise; its colours are useless.
 
     Args:
         graph: a float graph that keeps the contract.
@@ -232,57 +232,14 @@ def quantised(graph: Path, target: Path, size: int) -> Path:
         MissingExtra: without onnx.
         UsageError: ONNX Runtime cannot quantise this graph.
     """
-    try:
-        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-    except ModuleNotFoundError as error:
-        raise MissingExtra("Quantising", "train") from error
-    ort = onnx_runtime()
-
-    folded = target.with_suffix(".folded.onnx")
-    options = ort.SessionOptions()
-    # Weights that are stored as fp16 become float32 constants, which the quantiser can see.
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.optimized_model_filepath = str(folded)
-    options.log_severity_level = 4
-    try:
-        logging.disable(logging.WARNING)  # the quantiser recommends what was just done
-        session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-        names = [each.name for each in session.get_inputs()]
-        quantize_static(
-            folded,
-            target,
-            _Noise(names, size),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["Conv", "ConvTranspose", "Add", "MatMul", "Relu"],
-        )
-    except Exception as error:
-        # The quantiser's exceptions share no base below Exception.
-        raise UsageError(f"{graph.name} cannot be quantised: {error}") from error
-    finally:
-        logging.disable(logging.NOTSET)
-        folded.unlink(missing_ok=True)
-    return target
+    return quantise(graph, target, _noise(Session(graph, device="cpu").guided, size))
 
 
-class _Noise:
-    """Random pictures to calibrate on, as ONNX Runtime reads them: None at the end."""
-
-    def __init__(self, names: Sequence[str], size: int) -> None:
-        rng = np.random.default_rng(0)
-        self._left = [
-            {name: self._of(name, size, rng) for name in names}
-            for _ in range(_CALIBRATION_PICTURES)
-        ]
-
-    @staticmethod
-    def _of(name: str, size: int, rng: np.random.Generator) -> np.ndarray:
-        if name == "L":
-            return rng.uniform(0, 100, (1, 1, size, size)).astype(np.float32)
-        return np.zeros((1, 2 if name == "hint_ab" else 1, size, size), np.float32)
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        """The next input, or None."""
-        return self._left.pop() if self._left else None
+def _noise(guided: bool, size: int) -> Iterator[Feed]:
+    rng = np.random.default_rng(0)
+    for _ in range(_CALIBRATION_PICTURES):
+        feed = {"L": rng.uniform(0, 100, (1, 1, size, size)).astype(np.float32)}
+        if guided:
+            shapes = {"hint_ab": (1, 2, size, size), "hint_mask": (1, 1, size, size)}
+            feed |= {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+        yield feed

@@ -1,0 +1,110 @@
+"""How a float graph becomes one of int8: two to four times faster, a quarter of the size.
+
+Weights are rounded per channel to 7 of their 8 bits: processors without dot-product instructions
+for bytes (before AVX-512 VNNI and AVX-VNNI) add pairs of products in 16 bits, which would overflow
+with 8 (measured: 0.3 dB worse, and other colours than elsewhere). Activations get 8 bits, over the
+range that they have on example pictures.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tintype.color import rgb_to_lab
+from tintype.errors import MissingExtra, UsageError
+from tintype.images import read_image
+from tintype.images.sets import pictures_in
+from tintype.runtime import onnx_runtime
+
+Feed = dict[str, NDArray[np.float32]]
+"""A graph's inputs by name."""
+
+_ROUNDED = ["Conv", "ConvTranspose", "Add", "MatMul", "Relu", "MaxPool", "Resize"]
+
+
+def quantise(graph: Path, target: Path, examples: Iterable[Feed]) -> Path:
+    """Write the int8 version of a graph; its metadata are kept.
+
+    Args:
+        graph: a float graph that keeps the contract.
+        target: the .onnx to write; replaced in one step.
+        examples: inputs to find the ranges on.
+
+    Returns:
+        ``target``.
+
+    Raises:
+        MissingExtra: without onnx.
+        UsageError: ONNX Runtime cannot quantise this graph.
+    """
+    try:
+        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    except ModuleNotFoundError as error:
+        raise MissingExtra("Quantising", "train") from error
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        folded, made = Path(folder) / "folded.onnx", Path(folder) / target.name
+        try:
+            logging.disable(logging.WARNING)  # the quantiser recommends what was just done
+            _fold(graph, folded)
+            quantize_static(
+                folded,
+                made,
+                _Examples(iter(examples)),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                reduce_range=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=_ROUNDED,
+            )
+        except Exception as error:
+            # The quantiser's exceptions share no base below Exception.
+            raise UsageError(f"{graph.name} cannot be quantised: {error}") from error
+        finally:
+            logging.disable(logging.NOTSET)
+        made.replace(target)
+    return target
+
+
+def _fold(graph: Path, target: Path) -> None:
+    """Weights that are stored as fp16 become float32 constants, which the quantiser can see."""
+    ort = onnx_runtime()
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(target)
+    options.log_severity_level = 4
+    ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+
+
+def views_of(pictures: Path, count: int, size: int) -> Iterator[Feed]:
+    """What a network sees of the first pictures of a set.
+
+    Args:
+        pictures: a folder or tar file.
+        count: how many.
+        size: side of the squares, in pixels.
+
+    Yields:
+        ``{"L": (1, 1, size, size)}``.
+    """
+    for _, data in itertools.islice(pictures_in(pictures), count):
+        lab = rgb_to_lab(read_image(data).small(size, size).astype(np.float64))
+        yield {"L": lab[None, None, ..., 0].clip(0, 100).astype(np.float32)}
+
+
+class _Examples:
+    """Inputs as ONNX Runtime reads them: None at the end."""
+
+    def __init__(self, left: Iterator[Feed]) -> None:
+        self._left = left
+
+    def get_next(self) -> Feed | None:
+        """The next input, or None."""
+        return next(self._left, None)
