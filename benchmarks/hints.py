@@ -1,8 +1,8 @@
 """What colour hints are worth: PSNR against their number.
 
-    python benchmarks/hints.py SET.tar... [--limit 100] [--counts 0,1,5,10,50,100] [--model NAME|FILE]
+    python benchmarks/hints.py SET.tar... [--limit 100] [--counts 0,1,5,10] [--model NAME|FILE]
 
-At 256×256 as ``tintype evaluate`` does. Hints lie at random places, the same for every model, each a
+At 256×256 as ``tintype evaluate`` does. Hints lie at random places, the same for all models, each a
 square of 7 px with the mean true colour below it. Prints a Markdown table: PSNR over that of the
 grey picture, and the mean CIEDE2000 within the hints' squares.
 """

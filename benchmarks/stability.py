@@ -1,17 +1,20 @@
-"""Whether colours swing with a picture's size: mean ΔE (CIE76) against the picture as it is.
+"""Whether colours swing with what should not matter: mean ΔE (CIE76) from the picture as it is.
 
     python benchmarks/stability.py FOLDER [--model NAME|FILE]
 
 Each picture of the folder is colorized as it is, at other sizes (the whole scan reduced or
-enlarged, the engine choosing its own working size) and at other working sizes. The ab of each
-result is brought to 128×128 and compared there.
+enlarged, the engine choosing its own working size), at other working sizes, with a tenth cut off at
+one side or the other, and a little lighter, darker, harder and softer. The ab of both results are
+brought to 128×128 and compared there, of a cut one with the same part of the whole.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -21,13 +24,57 @@ from tintype.color import rgb_to_lab
 from tintype.images import SUFFIXES
 
 FACTORS = (0.25, 0.5, 2.0, 4.0)
-WORKING_SIZES = (128, 192, 384, 512)
+WORKING_SIZES = (128, 192, 384, 512, 1024)
+CUT = 0.1
+TONES = {"lighter": (1.0, 20), "darker": (1.0, -20), "harder": (1.15, 0), "softer": (0.85, 0)}
+"""Factor on the distance from mid-grey, and what is added, of 255."""
+
 SIDE_PX = 128
 
+Box = tuple[int, int, int, int]
 
-def ab_of(colorizer: Colorizer, grey: Image.Image, options: Options) -> np.ndarray:
-    """ab of the result, area-averaged to (128, 128, 2)."""
-    rgb = Image.fromarray(np.asarray(colorizer.colorize(np.asarray(grey), options)))
+
+class Change(NamedTuple):
+    """A changed picture, how it is coloured, and which part of the whole it shows."""
+
+    name: str
+    picture: Image.Image
+    options: Options
+    box: Box
+
+
+def changes(grey: Image.Image) -> Iterator[Change]:
+    """All that is done to a picture."""
+    width, height = grey.size
+    whole = (0, 0, width, height)
+    for factor in FACTORS:
+        size = tuple(max(1, round(side * factor)) for side in grey.size)
+        resized = grey.resize(size, Image.Resampling.LANCZOS)
+        yield Change(f"picture at {factor:g} of its size", resized, Options(), whole)
+    for size_px in WORKING_SIZES:
+        yield Change(f"working size {size_px}", grey, Options(working_size=size_px), whole)
+    right, low = round(width * CUT), round(height * CUT)
+    boxes: tuple[Box, ...] = (
+        (right, low, width, height),
+        (0, 0, width - right, height - low),
+        (right, 0, width, height - low),
+        (0, low, width - right, height),
+    )
+    for box in boxes:
+        yield Change("a tenth cut off at two sides", grey.crop(box), Options(), box)
+    pixels = np.asarray(grey, np.float32)
+    for name, (factor, added) in TONES.items():
+        toned = np.clip((pixels - 128) * factor + 128 + added, 0, 255).astype(np.uint8)
+        yield Change(name, Image.fromarray(toned), Options(), whole)
+
+
+def coloured(colorizer: Colorizer, grey: Image.Image, options: Options) -> Image.Image:
+    """The picture with its colours."""
+    return Image.fromarray(np.asarray(colorizer.colorize(np.asarray(grey), options)))
+
+
+def ab_of(rgb: Image.Image) -> np.ndarray:
+    """ab, area-averaged to (128, 128, 2)."""
     small = np.asarray(rgb.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX))
     return rgb_to_lab(small / 255)[..., 1:]
 
@@ -42,20 +89,13 @@ def main() -> None:
     sums: dict[str, list[float]] = {}
     for path in sorted(p for p in given.folder.iterdir() if p.suffix.lower() in SUFFIXES):
         grey = Image.open(path).convert("L")
-        own = ab_of(colorizer, grey, Options())
-
-        def note(name: str, picture: Image.Image, options: Options, own: np.ndarray = own) -> None:
-            error = np.hypot(*np.moveaxis(ab_of(colorizer, picture, options) - own, -1, 0))
-            sums.setdefault(name, []).append(float(error.mean()))
-
-        for factor in FACTORS:
-            size = tuple(max(1, round(side * factor)) for side in grey.size)
-            resized = grey.resize(size, Image.Resampling.LANCZOS)
-            note(f"picture at {factor:g} of its size", resized, Options())
-        for size_px in WORKING_SIZES:
-            note(f"working size {size_px}", grey, Options(working_size=size_px))
+        own = coloured(colorizer, grey, Options())
+        for change in changes(grey):
+            other = ab_of(coloured(colorizer, change.picture, change.options))
+            error = np.hypot(*np.moveaxis(other - ab_of(own.crop(change.box)), -1, 0))
+            sums.setdefault(change.name, []).append(float(error.mean()))
     for name, errors in sums.items():
-        sys.stdout.write(f"{name:28} mean {np.mean(errors):.2f}  worst {max(errors):.2f}\n")
+        sys.stdout.write(f"{name:30} mean {np.mean(errors):.2f}  worst {max(errors):.2f}\n")
 
 
 if __name__ == "__main__":
