@@ -24,6 +24,14 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[dev]"
 	@touch $@ $(VENV)/demo.stamp $(VENV)/serve.stamp
 
+# The viewer that tests/test_archive_viewer.py opens tiles in; without npm that test is skipped.
+VIEWER := openseadragon@6.1.1
+$(VENV)/viewer.stamp: Makefile | $(BIN)/python
+	@if command -v npm >/dev/null; then mkdir -p $(VENV)/viewer \
+	  && (cd $(VENV)/viewer && npm pack --silent $(VIEWER) >/dev/null && tar xzf openseadragon-*.tgz); \
+	else echo "npm is missing: tiles are not tested in a viewer"; fi
+	@touch $@
+
 $(VENV)/serve.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[server]"
 	@touch $@
@@ -53,10 +61,10 @@ lint: $(VENV)/dev.stamp
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
-tests: $(VENV)/dev.stamp
+tests: $(VENV)/dev.stamp $(VENV)/viewer.stamp
 	$(BIN)/python -m pytest
 
-slow: $(VENV)/dev.stamp ## run the tests, the slow ones included
+slow: $(VENV)/dev.stamp $(VENV)/viewer.stamp ## run the tests, the slow ones included
 	$(BIN)/python -m pytest --runslow
 
 size: $(BIN)/python ## build the wheel, install it alone, print its size on disk

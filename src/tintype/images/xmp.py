@@ -95,11 +95,17 @@ def _remove(tree: minidom.Document, space: str, name: str) -> bool:
 
 def is_marked(xmp: bytes | None) -> bool:
     """Whether an XMP packet says that Tintype made the picture."""
+    return mark_of(xmp) is not None
+
+
+def mark_of(xmp: bytes | None) -> str | None:
+    """The mark in an XMP packet, such as "Tintype 0.1.0 (tintype 2)", or None."""
     tree = _parsed(xmp) if xmp and b"intype" in xmp.replace(b"\0", b"") else None
     if tree is None:
-        return False
+        return None
     tool = _property(tree, *_MARK[0]) or ""
-    return tool.startswith("Tintype ") and _property(tree, *_MARK[1]) == SOURCE_TYPE
+    made = tool.startswith("Tintype ") and _property(tree, *_MARK[1]) == SOURCE_TYPE
+    return tool if made else None
 
 
 def _description(mark: str, about: str) -> str:

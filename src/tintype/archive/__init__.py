@@ -1,0 +1,1 @@
+"""An archive: a million scans, what was done with them, and how to look at it."""
