@@ -1,4 +1,4 @@
-"""Static tiles against the rules of the IIIF Image API 3.0, each by its section; and in a viewer."""
+"""Static tiles against the rules of the IIIF Image API 3.0, each by its section."""
 
 from __future__ import annotations
 
