@@ -14,6 +14,7 @@ import pyarrow as pa
 from tintype.archive import report_charts
 from tintype.archive.report_figures import (
     FINDINGS,
+    Example,
     Kind,
     Run,
     Totals,
@@ -100,9 +101,8 @@ def page(
     body = join([laid_out(head, parts), enlarged()])
     report = "evaluation/report"
     styles = [f"{report}/{each}.css" for each in ("page", "charts", "print")]
-    return document(
-        f"{title} – Tintype archive", body, [*styles, "archive/report.css"], "archive/report.js"
-    )
+    styles += ["archive/report.css", "archive/report_enlarged.css"]
+    return document(f"{title} – Tintype archive", body, styles, "archive/report.js")
 
 
 def _verdict(totals: Totals, listed: int | None) -> str:
@@ -134,7 +134,7 @@ def _totals(totals: Totals, found: dict[str, int], listed: int | None) -> Markup
     left = None if listed is None else max(0, listed - totals.scans)
     entries = [
         ("Scans done", f"{totals.done:,}", "" if left is None else f"{left:,} not tried yet"),
-        ("Failed", f"{totals.failed:,}", f"{count(totals.again, 'row')} of earlier attempts"),
+        ("Failed", f"{totals.failed:,}", _again(totals.again)),
         ("Megapixels", _amount(totals.megapixels), _each(totals.megapixels, totals.done, "a scan")),
         ("Worker-hours", _amount(totals.work_s / 3600), _work_each(totals)),
         ("Results", _bytes(totals.result_bytes), f"from {_bytes(totals.source_bytes)} of scans"),
@@ -150,6 +150,10 @@ def _totals(totals: Totals, found: dict[str, int], listed: int | None) -> Markup
         for term, value, note in entries
     )
     return element("dl", {"class": "totals"}, *tiles)
+
+
+def _again(rows: int) -> str:
+    return f"{count(rows, 'attempt')} before the last" if rows else "each tried once"
 
 
 def _each(total: float, number: int, of: str) -> str:
@@ -234,15 +238,7 @@ def _kind(kind: Kind, failed: int) -> list[Markup]:
         element("rect", {"class": "box of-1", "width": 100 * share, "height": 4}),
     )
     words = f"{count(kind.scans, 'scan')}, {100 * share:.0f} % of the errors"
-    examples = (
-        element(
-            "li",
-            {},
-            name(each.sentence[:_SENTENCE_LETTERS]),
-            element("small", {}, *_where(each.scans, each.source)),
-        )
-        for each in kind.examples
-    )
+    examples = (element("li", {}, *_example(each)) for each in kind.examples)
     return [
         element("h3", {}, name(kind.name[:80]), element("span", {}, text(words))),
         bar,
@@ -250,9 +246,14 @@ def _kind(kind: Kind, failed: int) -> list[Markup]:
     ]
 
 
-def _where(scans: int, source: str) -> list[Markup]:
-    others = f" and {count(scans - 1, 'other')}" if scans > 1 else ""
-    return [name(source[:_SENTENCE_LETTERS]), text(others)]
+def _example(example: Example) -> list[Markup]:
+    """A sentence, and of which scan it speaks if it does not say so itself."""
+    sentence = name(example.sentence[:_SENTENCE_LETTERS])
+    if example.scans == 1 and example.source in example.sentence:
+        return [sentence]
+    others = f" and {count(example.scans - 1, 'other')}" if example.scans > 1 else ""
+    where = name(example.source[:_SENTENCE_LETTERS])
+    return [sentence, element("small", {}, where, text(others))]
 
 
 def _confidence(rows: Rows) -> Markup | None:
@@ -269,12 +270,10 @@ def _confidence(rows: Rows) -> Markup | None:
 
 
 def _made(rows: Rows) -> Markup | None:
-    if not len(rows.done):
-        return None
     columns = {"model": "Model", "options": "Options", "tintype": "Tintype"}
     entries = [
         (title, f"{value[:_SENTENCE_LETTERS]} ({count(scans, 'scan')})")
         for column, title in columns.items()
         for value, scans in used_in(rows, column)
     ]
-    return definitions(entries)
+    return definitions(entries) if entries else None

@@ -122,6 +122,6 @@ def _round_times(start: datetime, end: datetime, step_s: int) -> Iterator[dateti
 
 
 def _said(at: datetime, step_s: int) -> str:
-    if step_s >= 86400:
+    if step_s >= 86400 or (step_s >= 3600 and at.hour == 0):
         return f"{at.day} {at:%b}"
     return f"{at:%H:%M:%S}" if step_s < 60 else f"{at:%H:%M}"

@@ -152,18 +152,19 @@ class Run:
 
 def totals_of(rows: Rows) -> Totals:
     """Count everything."""
-    done, attempts = rows.done, rows.attempts
+    attempts = rows.attempts
+    done = int(pc.sum(rows.is_done).as_py() or 0)
     span = pc.min_max(attempts["finished_at"])
     return Totals(
         scans=len(rows.latest),
-        done=len(done),
-        failed=len(rows.latest) - len(done),
+        done=done,
+        failed=len(rows.latest) - done,
         again=len(attempts) - len(rows.latest),
-        megapixels=_sum(done["megapixels"]),
+        megapixels=_sum(rows.done("megapixels")),
         source_bytes=int(_sum(rows.latest["source_size"])),
-        result_bytes=int(_sum(done["result_bytes"])),
+        result_bytes=int(_sum(rows.done("result_bytes"))),
         work_s=_sum(attempts["seconds"]),
-        workers=pc.count_distinct(attempts["worker"].cast(pa.string())).as_py(),
+        workers=len(pc.unique(attempts["worker"].cast(pa.string())).drop_null()),
         first=span["min"].as_py(),
         last=span["max"].as_py(),
     )
@@ -175,7 +176,8 @@ def _sum(column: pa.ChunkedArray) -> float:
 
 def pace_of(rows: Rows) -> Pace | None:
     """Rows by the time at which they were finished; None without rows."""
-    attempts = rows.attempts.filter(pc.is_valid(rows.attempts["finished_at"]))
+    attempts = rows.attempts.select(["finished_at", "error"])
+    attempts = attempts.filter(pc.is_valid(attempts["finished_at"]))
     if not len(attempts):
         return None
     at = attempts["finished_at"].cast(pa.int64())
@@ -199,7 +201,8 @@ def _counted(column: pa.ChunkedArray, places: int) -> list[int]:
 
 def kinds_of(rows: Rows) -> list[Kind]:
     """The errors by kind, the most frequent first."""
-    failed = rows.failed
+    columns = rows.latest.select(["error_kind", "error", "source"])
+    failed = columns.filter(pc.invert(rows.is_done))
     kinds = pc.fill_null(failed["error_kind"].cast(pa.string()), UNNAMED)
     counts = {each["values"]: each["counts"] for each in pc.value_counts(kinds).to_pylist()}
     names = sorted(counts, key=lambda name: (-counts[name], name))[:_KINDS]
@@ -221,7 +224,7 @@ def _examples(failed: pa.Table) -> tuple[Example, ...]:
 
 def confidence_of(rows: Rows) -> Confidence | None:
     """How sure the network was; None where no row says it."""
-    values = rows.done["confidence"]
+    values = rows.done("confidence")
     values = values.filter(pc.fill_null(pc.is_finite(values), False))
     if not len(values):
         return None
@@ -268,7 +271,7 @@ def runs_of(rows: Rows) -> list[Run]:
 
 def used_in(rows: Rows, column: str, most: int = 5) -> list[tuple[str, int]]:
     """The values of a column with few of them among the scans done, the most frequent first."""
-    values = rows.done[column].cast(pa.string())
+    values = rows.done(column).cast(pa.string())
     counts = [(each["values"], each["counts"]) for each in pc.value_counts(values).to_pylist()]
     known = [(value, count) for value, count in counts if value is not None]
     return sorted(known, key=lambda each: (-each[1], each[0]))[:most]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -83,15 +84,14 @@ class Rows:
     attempts: pa.Table
     latest: pa.Table
 
-    @property
-    def done(self) -> pa.Table:
-        """The scans whose latest row tells of no error."""
-        return self.latest.filter(pc.is_null(self.latest["error"]))
+    @cached_property
+    def is_done(self) -> pa.ChunkedArray:
+        """Of each of the latest rows whether it tells of no error."""
+        return pc.is_null(self.latest["error"])
 
-    @property
-    def failed(self) -> pa.Table:
-        """The scans whose latest row tells of an error."""
-        return self.latest.filter(pc.is_valid(self.latest["error"]))
+    def done(self, column: str) -> pa.ChunkedArray:
+        """A column of the scans that are done; only it is copied, not a table of strings."""
+        return self.latest[column].filter(self.is_done)
 
 
 def read_rows(ledger: pa.Table | Iterable[pa.RecordBatch]) -> Rows:
@@ -136,11 +136,11 @@ def _cast(column: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def _latest(attempts: pa.Table) -> pa.Table:
-    """Of each scan the row that was finished last, in the order of their ids."""
-    keys = [("id", "ascending"), ("finished_at", "ascending"), ("attempt", "ascending")]
-    order = pc.sort_indices(attempts, sort_keys=keys)
-    ids = attempts["id"].take(order).combine_chunks()
-    if len(ids) < 2:
+    """Of each scan the row that was finished last."""
+    if pc.count_distinct(attempts["id"]).as_py() == len(attempts):
         return attempts
+    keys = [("id", "ascending"), ("finished_at", "ascending"), ("attempt", "ascending")]
+    order = pc.sort_indices(attempts.select([name for name, _ in keys]), sort_keys=keys)
+    ids = attempts["id"].take(order).combine_chunks()
     is_last = pa.concat_arrays([pc.not_equal(ids[:-1], ids[1:]), pa.array([True])])
     return attempts.take(order.filter(is_last))

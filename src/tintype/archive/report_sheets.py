@@ -6,6 +6,7 @@ nothing to do with what is on them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,11 @@ from tintype.evaluation.report.wording import count
 Pictures = Callable[[Scan], tuple[bytes, bytes] | None]
 """Small JPEGs of a scan, before and after; None where there are none."""
 
+_HINT = (
+    "Each pair is the scan and its colours, which are invented. Choose one to enlarge it, and flag "
+    "what should be looked at again: the list of those flagged, with their ids and keys, is saved "
+    "as lines of JSON."
+)
 _NAME_LETTERS = 160
 _REASON_LETTERS = 400
 
@@ -88,39 +94,52 @@ class Shown:
 
 def sheets_of(rows: Rows, found: dict[str, int], extent: Extent) -> list[Sheet]:
     """The sheets that have scans, the most urgent first."""
-    done = rows.done
-    coloured = done.filter(pc.is_valid(done["result"]))
-    sure = coloured.filter(pc.fill_null(pc.is_finite(coloured["confidence"]), False))
+    latest = rows.latest
+    coloured = pc.and_(rows.is_done, pc.is_valid(latest["result"]))
+    sure = pc.and_(coloured, pc.fill_null(pc.is_finite(latest["confidence"]), False))
+    results = int(pc.sum(coloured).as_py() or 0)
     sheets = [
         Sheet(
             "least",
             "Least confident",
             f"The {extent.least:,} scans of which the network was least sure, the least sure "
-            "first. What is wrong is most often here.",
-            _first(sure, extent.least, "confidence"),
+            "first: the place to begin.",
+            _first(latest, sure, extent.least, "confidence"),
         ),
         Sheet(
             "random",
             f"Random {'hundred' if extent.random == 100 else f'{extent.random:,}'}",
-            f"Drawn from all {count(len(coloured), 'result')}: what share of these is good is, "
-            "roughly, what share of all is. The same ledger gives the same ones.",
-            _first(coloured, extent.random, "sha256"),
+            f"Drawn from all {count(results, 'result')}: the share of good ones here is that "
+            f"of all, give or take {_margin(extent.random)} in a hundred. The same ledger gives "
+            "the same ones.",
+            _first(latest, coloured, extent.random, "sha256"),
         ),
     ]
     for column, words in FINDINGS.items():
-        which = rows.latest.filter(pc.fill_null(rows.latest[column], False))
-        some = f"{extent.finding:,} of the {count(found[column], 'scan')}, drawn at random"
-        all_ = f"All {found[column]:,}" if found[column] != 1 else "The one"
-        note = f"{some if found[column] > extent.finding else all_} found to be {words}."
-        chosen = _first(which, extent.finding, "sha256")
+        which = pc.fill_null(latest[column], False)
+        note = _note(found[column], words, extent.finding)
+        chosen = _first(latest, which, extent.finding, "sha256")
         sheets.append(Sheet(column, words[0].upper() + words[1:], note, chosen))
     return [sheet for sheet in sheets if sheet.scans]
 
 
-def _first(table: pa.Table, most: int, column: str) -> list[Scan]:
+def _margin(drawn: int) -> int:
+    """Half the width of a 95 % interval of a share of one half, in hundredths."""
+    return math.ceil(98 / math.sqrt(max(1, drawn)))
+
+
+def _note(scans: int, words: str, most: int) -> str:
+    if scans > most:
+        return f"{most:,} of the {scans:,} scans that were found to be {words}, drawn at random."
+    return f"{'The scan' if scans == 1 else f'All {scans:,} scans'} found to be {words}."
+
+
+def _first(table: pa.Table, which: pa.ChunkedArray, most: int, column: str) -> list[Scan]:
+    """The first scans among some, by a column; only the columns that order them are copied."""
     keys = [(column, "ascending"), ("id", "ascending")]
-    order = pc.select_k_unstable(table, k=min(most, len(table)), sort_keys=keys)
-    return scans_of(table.take(order))
+    some = table.select([column, "id"]).filter(which)
+    order = pc.select_k_unstable(some, k=min(most, len(some)), sort_keys=keys)
+    return scans_of(table.take(pc.indices_nonzero(which).take(order)))
 
 
 def with_pictures(sheets: Sequence[Sheet], pictures: Pictures, most_bytes: int) -> list[Shown]:
@@ -160,6 +179,7 @@ def sheets_markup(shown: Sequence[Shown]) -> Markup:
     places = {id_: at for at, id_ in enumerate(listed)}
     return join(
         [
+            paragraph(_HINT, "note"),
             _bar(shown),
             *(_sheet(each, places) for each in shown),
             paragraph("No scan is flagged yet.", "none"),
@@ -186,7 +206,7 @@ def _bar(shown: Sequence[Shown]) -> Markup:
         "div", {"role": "group", "aria-label": "Which sheet", "class": "choices"}, *buttons
     )
     save = element(
-        "button", {"type": "button", "id": "save", "disabled": ""}, text("Save the list")
+        "button", {"type": "button", "id": "save", "disabled": ""}, text("Save the flagged")
     )
     return element("div", {"class": "choosing", "hidden": ""}, group, save)
 
@@ -273,5 +293,10 @@ def enlarged() -> Markup:
             element("div", {"class": "moves"}, flag, *buttons),
         ),
         element("div", {"class": "views"}),
-        element("p", {"class": "keys", "aria-hidden": "true"}, help_),
+        element(
+            "div",
+            {"class": "last"},
+            paragraph("The colours are invented."),
+            element("p", {"class": "keys", "aria-hidden": "true"}, help_),
+        ),
     )
