@@ -17,14 +17,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from browsing import HAS_CHROMIUM, launched
 from tintype.archive.tiles import write_level0
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 VIEWER = Path(sys.prefix, "viewer/package/build/openseadragon/openseadragon.min.js")
 HEIGHT, WIDTH = 1300, 1999
 
 pytestmark = pytest.mark.skipif(
-    not (Path(CHROMIUM).exists() and VIEWER.exists()) and "TINTYPE_CI" not in os.environ,
+    not (HAS_CHROMIUM and VIEWER.exists()) and "TINTYPE_CI" not in os.environ,
     reason="needs Chromium (Debian: chromium) and the viewer (make .venv/viewer.stamp)",
 )
 
@@ -97,15 +97,13 @@ def shown(page: Page) -> np.ndarray:
 
 def test_the_viewer_draws_every_level(served: Server) -> None:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = launched(playwright)
         page = browser.new_page(viewport={"width": 600, "height": 390})
         page.set_default_timeout(15_000)
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(f"{served.address}/index.html")
         far = shown(page)
-        if folder := os.environ.get("TINTYPE_LOOK"):
-            page.screenshot(path=str(Path(folder, "viewer.png")))
         truth = quarters()
         for y, x in ((0.2, 0.2), (0.2, 0.8), (0.8, 0.2), (0.8, 0.8)):
             there = far[int(y * far.shape[0]), int(x * far.shape[1])].astype(int)
