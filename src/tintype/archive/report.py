@@ -14,6 +14,7 @@ import pyarrow as pa
 from tintype.archive import report_charts
 from tintype.archive.report_figures import (
     FINDINGS,
+    UNNAMED,
     Example,
     Kind,
     Run,
@@ -240,7 +241,9 @@ def _kind(kind: Kind, failed: int) -> list[Markup]:
     words = f"{count(kind.scans, 'scan')}, {100 * share:.0f} % of the errors"
     examples = (element("li", {}, *_example(each)) for each in kind.examples)
     return [
-        element("h3", {}, name(kind.name[:80]), element("span", {}, text(words))),
+        element(
+            "h3", {}, name(kind.name.strip()[:80] or UNNAMED), element("span", {}, text(words))
+        ),
         bar,
         element("ul", {}, *examples),
     ]

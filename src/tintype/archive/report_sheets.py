@@ -98,22 +98,16 @@ def sheets_of(rows: Rows, found: dict[str, int], extent: Extent) -> list[Sheet]:
     coloured = pc.and_(rows.is_done, pc.is_valid(latest["result"]))
     sure = pc.and_(coloured, pc.fill_null(pc.is_finite(latest["confidence"]), False))
     results = int(pc.sum(coloured).as_py() or 0)
+    least = _first(latest, sure, extent.least, "confidence")
     sheets = [
         Sheet(
             "least",
             "Least confident",
-            f"The {extent.least:,} scans of which the network was least sure, the least sure "
+            f"The {count(len(least), 'scan')} of which the network was least sure, the least sure "
             "first: the place to begin.",
-            _first(latest, sure, extent.least, "confidence"),
+            least,
         ),
-        Sheet(
-            "random",
-            f"Random {'hundred' if extent.random == 100 else f'{extent.random:,}'}",
-            f"Drawn from all {count(results, 'result')}: the share of good ones here is that "
-            f"of all, give or take {_margin(extent.random)} in a hundred. The same ledger gives "
-            "the same ones.",
-            _first(latest, coloured, extent.random, "sha256"),
-        ),
+        _random(results, _first(latest, coloured, extent.random, "sha256")),
     ]
     for column, words in FINDINGS.items():
         which = pc.fill_null(latest[column], False)
@@ -121,6 +115,17 @@ def sheets_of(rows: Rows, found: dict[str, int], extent: Extent) -> list[Sheet]:
         chosen = _first(latest, which, extent.finding, "sha256")
         sheets.append(Sheet(column, words[0].upper() + words[1:], note, chosen))
     return [sheet for sheet in sheets if sheet.scans]
+
+
+def _random(results: int, drawn: Sequence[Scan]) -> Sheet:
+    if len(drawn) == results:
+        return Sheet("random", "All results", "Every result, in no order.", drawn)
+    note = (
+        f"Drawn from all {count(results, 'result')}: the share of good ones here is that of all, "
+        f"give or take {_margin(len(drawn))} in a hundred. The same ledger gives the same ones."
+    )
+    number = "hundred" if len(drawn) == 100 else f"{len(drawn):,}"
+    return Sheet("random", f"Random {number}", note, drawn)
 
 
 def _margin(drawn: int) -> int:
