@@ -89,6 +89,15 @@ def test_totals_count_scans_by_their_latest_row() -> None:
     assert "108" in said
 
 
+def test_scans_that_need_no_colours_are_neither_done_nor_failed() -> None:
+    rows = [row(i) for i in range(5)] + [failed(5)]
+    rows += [row(6, result=None, result_bytes=None, confidence=None, coloured=True)]
+    html = report(rows)
+    assert "5 scans have their colours, 1 needs none; 1 failed, 14.3 % of those" in words(html)
+    assert "The scan found to be already in colour." in words(html)
+    assert "scan 0006" not in html.split('id="sheet-random"')[1].split("<section")[0]
+
+
 def test_errors_are_grouped_by_kind_with_their_sentences() -> None:
     rows = [row(0), *(failed(i) for i in range(1, 6))]
     rows += [failed(10 + i, "storage", "The storage answered 503.") for i in range(7)]

@@ -113,6 +113,8 @@ def _verdict(totals: Totals, listed: int | None) -> str:
     done = (
         f"{totals.done:,}{of} {'scan has its' if totals.done == 1 else 'scans have their'} colours"
     )
+    if totals.untouched:
+        done += f", {totals.untouched:,} need{'s' if totals.untouched == 1 else ''} none"
     if not totals.failed:
         return f"{done}; none failed."
     share = 100 * totals.failed / totals.scans

@@ -32,8 +32,8 @@ class Totals:
 
     Attributes:
         scans: how many there are.
-        done: without an error.
-        failed: with one, in their latest row.
+        done: that have a result.
+        failed: with an error in their latest row; the others need no colours.
         again: rows beyond the first of a scan.
         megapixels: of those done.
         source_bytes: of the files of all that were read.
@@ -55,6 +55,11 @@ class Totals:
     workers: int
     first: datetime | None
     last: datetime | None
+
+    @property
+    def untouched(self) -> int:
+        """Scans that were looked at and need no colours."""
+        return self.scans - self.done - self.failed
 
 
 @dataclass(frozen=True)
@@ -153,12 +158,11 @@ class Run:
 def totals_of(rows: Rows) -> Totals:
     """Count everything."""
     attempts = rows.attempts
-    done = int(pc.sum(rows.is_done).as_py() or 0)
     span = pc.min_max(attempts["finished_at"])
     return Totals(
         scans=len(rows.latest),
-        done=done,
-        failed=len(rows.latest) - done,
+        done=int(_sum(rows.is_done)),
+        failed=int(_sum(rows.is_failed)),
         again=len(attempts) - len(rows.latest),
         megapixels=_sum(rows.done("megapixels")),
         source_bytes=int(_sum(rows.latest["source_size"])),
@@ -202,7 +206,7 @@ def _counted(column: pa.ChunkedArray, places: int) -> list[int]:
 def kinds_of(rows: Rows) -> list[Kind]:
     """The errors by kind, the most frequent first."""
     columns = rows.latest.select(["error_kind", "error", "source"])
-    failed = columns.filter(pc.invert(rows.is_done))
+    failed = columns.filter(rows.is_failed)
     kinds = pc.fill_null(failed["error_kind"].cast(pa.string()), UNNAMED)
     counts = {each["values"]: each["counts"] for each in pc.value_counts(kinds).to_pylist()}
     names = sorted(counts, key=lambda name: (-counts[name], name))[:_KINDS]

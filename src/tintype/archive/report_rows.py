@@ -86,8 +86,13 @@ class Rows:
 
     @cached_property
     def is_done(self) -> pa.ChunkedArray:
-        """Of each of the latest rows whether it tells of no error."""
-        return pc.is_null(self.latest["error"])
+        """Of each of the latest rows whether it tells of a result and of no error."""
+        return pc.and_not(pc.is_valid(self.latest["result"]), self.is_failed)
+
+    @cached_property
+    def is_failed(self) -> pa.ChunkedArray:
+        """Of each of the latest rows whether it tells of an error."""
+        return pc.is_valid(self.latest["error"])
 
     def done(self, column: str) -> pa.ChunkedArray:
         """A column of the scans that are done; only it is copied, not a table of strings."""

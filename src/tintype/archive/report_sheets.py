@@ -95,9 +95,8 @@ class Shown:
 def sheets_of(rows: Rows, found: dict[str, int], extent: Extent) -> list[Sheet]:
     """The sheets that have scans, the most urgent first."""
     latest = rows.latest
-    coloured = pc.and_(rows.is_done, pc.is_valid(latest["result"]))
-    sure = pc.and_(coloured, pc.fill_null(pc.is_finite(latest["confidence"]), False))
-    results = int(pc.sum(coloured).as_py() or 0)
+    sure = pc.and_(rows.is_done, pc.fill_null(pc.is_finite(latest["confidence"]), False))
+    results = int(pc.sum(rows.is_done).as_py() or 0)
     least = _first(latest, sure, extent.least, "confidence")
     sheets = [
         Sheet(
@@ -107,7 +106,7 @@ def sheets_of(rows: Rows, found: dict[str, int], extent: Extent) -> list[Sheet]:
             "first: the place to begin.",
             least,
         ),
-        _random(results, _first(latest, coloured, extent.random, "sha256")),
+        _random(results, _first(latest, rows.is_done, extent.random, "sha256")),
     ]
     for column, words in FINDINGS.items():
         which = pc.fill_null(latest[column], False)
