@@ -28,7 +28,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     rows += [row(400, run="second", finished_at=START + timedelta(days=3))]
     path = tmp_path_factory.mktemp("report") / "report.html"
-    few = Extent(least=10, random=10, finding=5)  # axe-core takes its time for each
+    few = Extent(least=7, random=5, finding=3)  # axe-core takes its time for each
     html = report(ledger(rows), pictures, title="s3://archive", listed=1000, extent=few)
     path.write_text(html, encoding="utf-8")
     return path
