@@ -26,7 +26,7 @@ from tintype.runtime import onnx_runtime
 Feed = dict[str, NDArray[np.float32]]
 """A graph's inputs by name."""
 
-_ROUNDED = ["Conv", "ConvTranspose", "Add", "MatMul", "Relu", "MaxPool", "Resize"]
+_ROUNDED = ["Conv", "ConvTranspose", "Add", "Relu", "MaxPool", "Resize"]
 
 
 def quantise(graph: Path, target: Path, examples: Iterable[Feed]) -> Path:
