@@ -34,10 +34,11 @@ async function asked(path, options = {}) {
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
-/** The colours of a view: {width, height, ab, sure, covered, guided, model}. */
-export async function predict(view, model, hints = [], signal = undefined) {
+/** The colours of a view: {width, height, ab, sure, covered, guided, variants, model}. */
+export async function predict(view, model, hints = [], variant = 0, signal = undefined) {
   const query = new URLSearchParams({ height: view.height, width: view.width });
   if (model) query.set("model", model);
+  if (variant) query.set("variant", variant);
   for (const hint of hints) query.append("hint", hint);
   const headers = { "Content-Type": "application/octet-stream" };
   const answer = await asked(`/v1/predict?${query}`, { method: "POST", headers, body: view.L, signal });
@@ -53,6 +54,7 @@ export async function predict(view, model, hints = [], signal = undefined) {
     ab,
     sure: told.confidence ? bytes(told.confidence) : null,
     guided: told.guided,
+    variants: told.variants,
     model: told.model,
   };
 }

@@ -9,7 +9,9 @@ import { download, save, saveAll, share } from "./saving.js";
 import { drawCard, offerHints, select } from "./showing.js";
 import { $, items, now, say, setting } from "./state.js";
 import { kept } from "./store.js";
+import { chooseStrength, showStrength } from "./strength.js";
 import { languages, speak, t } from "./strings.js";
+import { buildVariants, nameVariants } from "./variants.js";
 import { Viewer } from "./viewer.js";
 
 function gather() {
@@ -77,15 +79,11 @@ function again() {
 }
 
 function choose() {
-  $("strength").addEventListener("input", (event) => {
-    now.current.strength = Number(event.target.value);
-    now.current.saved = null;
-    $("strength-value").textContent = `${Math.round(100 * now.current.strength)} %`;
-    if (!now.viewer) return;
-    now.viewer.strength = now.current.strength;
-    now.viewer.draw();
+  chooseStrength();
+  $("variants").addEventListener("change", (event) => {
+    now.current.variant = Number(event.target.value);
+    again();
   });
-  $("strength").addEventListener("change", () => remember(now.current));
   $("model").addEventListener("change", (event) => {
     now.current.model = event.target.value;
     again();
@@ -157,6 +155,8 @@ function theme(wanted) {
 function words() {
   const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
   $("where").textContent = t(here ? "where here" : "where there", location.host);
+  nameVariants();
+  if (now.current) showStrength(now.current);
   for (const item of items) drawCard(item);
 }
 
@@ -167,6 +167,7 @@ async function begin() {
     const next = document.documentElement.dataset.theme === "light" ? "dark" : "light";
     theme(setting("theme", next));
   });
+  buildVariants();
   $("language").replaceChildren(...languages.map(([code, name]) => new Option(name, code)));
   $("language").value = speak(setting("language"));
   $("language").addEventListener("change", (event) => {

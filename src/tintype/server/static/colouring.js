@@ -7,6 +7,7 @@ import { drawCard, drawStrip, offerHints, play, reveal, select, show } from "./s
 import { $, busy, items, now, say } from "./state.js";
 import { keep } from "./store.js";
 import { t } from "./strings.js";
+import { answerOf, chosen, offerVariants } from "./variants.js";
 
 const FILMS = /\.(mp4|m4v|mov|mkv|avi|webm|mpe?g|ts|m2ts|wmv|flv|gif)$/i;
 const AT_ONCE = 2; // pictures that are opened and coloured at a time
@@ -31,17 +32,18 @@ export function take(files) {
   drawStrip();
 }
 
-export function newItem(file, name, chosen = {}) {
+export function newItem(file, name, kept = {}) {
   const film = FILMS.test(file.name) || file.type.startsWith("video/");
   const id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
   const strength = now.current?.strength ?? 1;
-  return { id, file, name, kind: film ? "film" : "picture", strength, model: "", state: "new", ...chosen };
+  const kind = film ? "film" : "picture";
+  return { id, file, name, kind, strength, variant: 0, model: "", state: "new", ...kept };
 }
 
 export function remember(item) {
-  const { id, file, name, kind, strength, model, reference, job } = item;
-  const given = { hints: item.hints ?? [] };
-  return keep({ id, file, name, kind, strength, model, reference, job, ...given, at: items.indexOf(item) });
+  const { id, file, name, kind, strength, variant, model, reference, job } = item;
+  const given = { strength, variant, model, reference, hints: item.hints ?? [] };
+  return keep({ id, file, name, kind, job, ...given, at: items.indexOf(item) });
 }
 
 export async function work(added) {
@@ -76,10 +78,8 @@ export async function colour(item) {
   item.asking?.abort();
   item.asking = new AbortController();
   step(item, "colouring");
-  const view = { L: item.L, width: item.width, height: item.height };
   try {
-    const given = written(item.hints ?? [], item.width, item.height);
-    item.answer = await api.predict(view, item.model, given, item.asking.signal);
+    item.answer = await answerOf(item, chosen(item), item.asking.signal);
     if (item.reference) await lend(item);
   } catch (error) {
     if (item.asking.signal.aborted) return;
@@ -92,6 +92,7 @@ export async function colour(item) {
   busy("");
   now.viewer?.colour(item.answer);
   offerHints(item);
+  offerVariants(item);
   $("doubt").disabled = !item.answer.sure;
   $("doubt").title = item.answer.sure ? "" : t("no confidence");
   if (!item.seen) reveal(item);
@@ -110,11 +111,11 @@ async function lend(item) {
 }
 
 export function options(item) {
-  const chosen = { strength: item.strength, model: item.model };
-  if (item.coloured) chosen.force = true;
-  if (item.reference) chosen.reference = item.reference;
-  if (item.hints?.length) chosen.hint = written(item.hints, ...item.size);
-  return chosen;
+  const given = { strength: item.strength, variant: chosen(item), model: item.model };
+  if (item.coloured) given.force = true;
+  if (item.reference) given.reference = item.reference;
+  if (item.hints?.length) given.hint = written(item.hints, ...item.size);
+  return given;
 }
 
 function step(item, key) {

@@ -2,12 +2,14 @@
 
 import { $, busy, items, now } from "./state.js";
 import { forget } from "./store.js";
+import { showStrength } from "./strength.js";
 import { t } from "./strings.js";
+import { offerVariants } from "./variants.js";
 
 export function select(item) {
   now.current = item;
   $("welcome").hidden = Boolean(item);
-  if (!item) now.hints?.show(null);
+  if (!item) now.hints?.show(null), offerVariants(null);
   $("tools").hidden = !item;
   if (item) show(item);
   drawStrip();
@@ -18,12 +20,12 @@ export function show(item) {
   $("view").hidden = $("seam").hidden = isFilm || !item.preview;
   $("film").hidden = true;
   $("film").removeAttribute("src");
-  $("strength").value = item.strength;
-  $("strength-value").textContent = `${Math.round(100 * item.strength)} %`;
+  showStrength(item);
   $("model").value = item.model;
   $("reference").setAttribute("aria-pressed", String(Boolean(item.reference)));
   for (const id of ["doubt", "reference"]) $(id).hidden = isFilm;
   offerHints(item);
+  offerVariants(item);
   busy(item.state === "done" || item.state === "failed" ? "" : item.told || t(item.state));
   if (isFilm) {
     const links = item.job?.links;

@@ -3,7 +3,7 @@
 const NAME = "tintype-shell-1";
 const MODULES = [
   ...["app", "api", "camera", "colouring", "hands", "hints", "lab", "picture", "saving"],
-  ...["showing", "state", "store", "strings", "viewer", "zip"],
+  ...["showing", "state", "store", "strength", "strings", "variants", "viewer", "zip"],
 ];
 const FILES = [
   "/",

@@ -1,0 +1,44 @@
+// How strong the colours are: the slider, its marks, and what is known of these.
+
+import { remember } from "./colouring.js";
+import { $, now } from "./state.js";
+import { t } from "./strings.js";
+import { offerVariants } from "./variants.js";
+
+// Measured on everyday photographs: the least error on average, the network's own colours, and the
+// strength at which they are about as colourful as the photographs were.
+const MARKS = { cautious: 0.75, usual: 1, vivid: 1.3 };
+const NEAR = 0.025;
+
+/** Show a picture's strength, and say what it means where that is known. */
+export function showStrength({ strength }) {
+  $("strength").value = strength;
+  $("strength-value").textContent = `${Math.round(100 * strength)} %`;
+  const [mark] = Object.keys(MARKS).filter((name) => Math.abs(MARKS[name] - strength) < NEAR);
+  for (const name of Object.keys(MARKS)) $(name).setAttribute("aria-pressed", String(name === mark));
+  $("strength-told").textContent = mark ? t(`${mark} how`) : "";
+}
+
+function become(strength) {
+  now.current.strength = strength;
+  now.current.saved = null;
+  showStrength(now.current);
+  if (!now.viewer) return;
+  now.viewer.strength = strength;
+  now.viewer.draw();
+}
+
+function settle() {
+  remember(now.current);
+  offerVariants(now.current);
+}
+
+export function chooseStrength() {
+  $("strength").addEventListener("input", (event) => become(Number(event.target.value)));
+  $("strength").addEventListener("change", settle);
+  for (const [name, strength] of Object.entries(MARKS))
+    $(name).addEventListener("click", () => {
+      become(strength);
+      settle();
+    });
+}
