@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from archive_samples import HOSTILE, START, failed, ledger, pictures, row
-from browsing import hindrances, launched, needs_chromium
+from browsing import barriers, launched, needs_chromium
 from tintype.archive.report import Extent
 from tintype.archive.report import page as report
 
@@ -61,10 +61,10 @@ def test_nothing_keeps_anybody_out(page: Page, scheme: str, width: int) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.set_viewport_size({"width": width, "height": 850})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert not hindrances(page)
+    assert not barriers(page)
     page.locator(".pair").first.click()
     page.keyboard.press("f")
-    assert not hindrances(page, "#enlarged")
+    assert not barriers(page, "#enlarged")
 
 
 def test_a_reviewer_needs_no_mouse(page: Page) -> None:

@@ -2,55 +2,34 @@
 
 from __future__ import annotations
 
-import io
-import os
 import re
-import shutil
-import threading
-import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from browsing import (
+    at,
+    barriers,
+    chroma,
+    coloured,
+    launched,
+    needs_chromium,
+    opened,
+    picture,
+    pixel,
+    serving,
+    visitor,
+)
 from conftest import grey_pixels
 from film_samples import write_film
 from tintype.engine import Colorizer, Options
-from tintype.server.run import listen, server
-from tintype.server.settings import Settings
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
-FLAGS = [
-    *("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
-    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
-]
-
-pytestmark = pytest.mark.skipif(
-    not Path(CHROMIUM).exists() and "TINTYPE_CI" not in os.environ,
-    reason="needs Chromium (Debian: chromium)",
-)
-
-
-@contextmanager
-def serving(data: Path, model: Path, **changes: object) -> Iterator[str]:
-    """The address of a server that runs in a thread."""
-    settings = Settings(data=data, model=str(model), device="cpu", port=0, **changes)  # type: ignore[arg-type]
-    with listen(settings) as at:
-        running = server(settings)
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [at]})
-        thread.start()
-        try:
-            while not running.started:
-                time.sleep(0.01)
-            yield f"http://127.0.0.1:{at.getsockname()[1]}"
-        finally:
-            running.should_exit = True
-            thread.join()
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -66,66 +45,15 @@ def chromium() -> Iterator[Browser]:
         yield launched(playwright)
 
 
-def launched(playwright: Playwright) -> Browser:
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-
-
 @pytest.fixture
 def context(chromium: Browser, address: str) -> Iterator[BrowserContext]:
-    """A fresh visitor; whatever goes to another host, or fails in the page, fails the test."""
-    context = chromium.new_context(viewport={"width": 1100, "height": 700})
-    context.grant_permissions(["camera"], origin=address)
-    faults: list[str] = []
-    context.on("weberror", lambda error: faults.append(str(error.error)))
-    context.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((address, "blob:", "data:"))
-            else faults.append(request.url)
-        ),
-    )
-    yield context
-    context.close()
-    assert not faults
+    with visitor(chromium, address) as context:
+        yield context
 
 
 @pytest.fixture
 def page(context: BrowserContext, address: str) -> Page:
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    page.goto(address)
-    expect(page.locator("#language option")).not_to_have_count(0)
-    return page
-
-
-def picture(folder: Path, name: str = "grandma.png", seed: int = 0) -> Path:
-    path = folder / name
-    Image.fromarray(grey_pixels(300, 400, seed)).save(path)
-    return path
-
-
-def coloured(page: Page, *paths: Path) -> None:
-    """Open pictures and wait until they are coloured."""
-    page.set_input_files("#files", [str(path) for path in paths])
-    expect(page.locator("#busy")).to_be_hidden()
-    expect(page.locator("#view")).to_be_visible()
-    page.wait_for_timeout(1000)  # the seam comes to rest
-
-
-def pixel(page: Page, across: float, down: float) -> tuple[int, ...]:
-    """What the canvas shows at a part of the picture's width and height."""
-    shot = Image.open(io.BytesIO(page.locator("#view").screenshot())).convert("RGB")
-    height = shot.height
-    width = height * 400 / 300
-    left = (shot.width - width) / 2
-    x, y = round(left + across * width), round(down * height)
-    box = np.asarray(shot)[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3)
-    return tuple(int(v) for v in np.median(box, axis=0))
-
-
-def chroma(rgb: tuple[int, ...]) -> int:
-    return max(rgb) - min(rgb)
+    return opened(context, address)
 
 
 def test_a_picture_is_shown_grey_and_coloured_as_the_engine_colours_it(
@@ -256,26 +184,18 @@ def test_every_word_is_there_in_every_language(page: Page, language: str) -> Non
 
 def test_nothing_keeps_anybody_out(page: Page, tmp_path: Path) -> None:
     """axe-core finds nothing, in either theme, from left and from right."""
-    import axe_playwright_python
-
-    axe = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
-
-    def found() -> list[str]:
-        answer = page.evaluate(f"{axe};axe.run()")
-        return [f"{v['id']}: {v['nodes'][0]['html']}" for v in answer["violations"]]
-
-    assert not found()
+    assert not barriers(page)
     coloured(page, picture(tmp_path))
     page.locator("#hints").click()
     page.mouse.click(*at(page, 0.75, 0.5))
-    assert not found()
+    assert not barriers(page)
     page.locator("#theme").click()
     page.locator("#language").select_option("fa")
     page.wait_for_timeout(100)
-    assert not found()
+    assert not barriers(page)
     page.locator("#hint-close").click()
     page.locator("#live").dispatch_event("click")
-    assert not found()
+    assert not barriers(page)
 
 
 def test_a_phone_has_room_for_it(chromium: Browser, address: str, tmp_path: Path) -> None:
@@ -329,15 +249,6 @@ def test_a_key_is_asked_for_once(chromium: Browser, tmp_path: Path, tiny_model: 
         coloured(page, picture(tmp_path))
         expect(page.locator("#hints")).to_be_hidden()  # this network takes none
         page.close()
-
-
-def at(page: Page, across: float, down: float) -> tuple[float, float]:
-    """Where a part of the picture is in the window."""
-    box = page.locator("#view").bounding_box()
-    assert box is not None
-    width = box["height"] * 400 / 300
-    left = box["x"] + (box["width"] - width) / 2
-    return left + across * width, box["y"] + down * box["height"]
 
 
 def test_a_colour_is_given_moved_taken_back_and_saved(page: Page, tmp_path: Path) -> None:
