@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tintype.desktop.colours import BAD, TEXT
+from tintype.desktop.leaning import VariantBar
 from tintype.desktop.spots import Spots
 from tintype.desktop.style import (
     BUTTON,
+    CHOSEN_MARK,
     FRAME,
     LABEL,
     MAIN_BUTTON,
+    MARK,
     PRESSED_BUTTON,
     SLIDER,
     SOFT_LABEL,
@@ -19,6 +22,7 @@ from tintype.desktop.style import (
 
 if TYPE_CHECKING:
     import tkinter as tk
+    from tkinter import ttk
 
 Do = Callable[[], None]
 
@@ -27,16 +31,25 @@ _WELCOME = "Open a picture to begin."
 _MOST_PERCENT = 200
 _SLIDER_PX = 240
 _GAP_PX = 10
+_MARKS = {"Cautious": 75, "100 %": 100, "Vivid": 130}
+_MEANINGS = {
+    100: "100 %: the colours as the network gives them.",
+    75: "Cautious: nearest to the true colours on average, but pale.",
+    130: "Vivid: about as colourful as real photographs; mistakes show more.",
+}
+"""Measured on everyday photographs; in per cent."""
 
 
 class ToolBar:
-    """Open, strength, given colours, save; below them what is said.
+    """Open, strength, given colours, save; below them the colourings, and what is said.
 
     Args:
         parent: of the frame.
         open: asked for pictures.
         open_folder: asked for a folder.
         strength: told of another one, 0 to 2.
+        variant: told of another one.
+        also: as of ``VariantBar``.
         give: asked to begin or to end giving colours.
         save: asked to save.
     """
@@ -48,6 +61,8 @@ class ToolBar:
         open: Do,
         open_folder: Do,
         strength: Callable[[float], None],
+        variant: Callable[[int], None],
+        also: int,
         give: Do,
         save: Do,
     ) -> None:
@@ -75,10 +90,15 @@ class ToolBar:
         self.frame.columnconfigure(row.index(self.slider), weight=1)
         self.frame.columnconfigure(len(row), weight=5)
         self.save.grid(row=0, column=len(row) + 1)
+        marks = ttk.Frame(self.frame, style=FRAME)
+        marks.grid(row=1, column=row.index(self.slider), columnspan=4, sticky="w")
+        self.marks = {percent: self._mark(marks, text, percent) for text, percent in _MARKS.items()}
+        self.variants = VariantBar(self.frame, variant, also)
+        self.variants.frame.grid(row=2, column=0, columnspan=8, sticky="w", pady=(6, 0))
         self.status = ttk.Label(self.frame, text=_WELCOME, style=LABEL)
-        self.status.grid(row=1, column=0, columnspan=8, sticky="w", pady=(10, 2))
+        self.status.grid(row=3, column=0, columnspan=8, sticky="w", pady=(10, 2))
         self.guesses = ttk.Label(self.frame, text=GUESSES, style=SOFT_LABEL)
-        self.guesses.grid(row=2, column=0, columnspan=8, sticky="w")
+        self.guesses.grid(row=4, column=0, columnspan=8, sticky="w")
         # Long sentences go on in a second line.
         self.frame.bind("<Configure>", lambda e: self.status.configure(wraplength=e.width - 40))
         for drag in ("<Button-1>", "<B1-Motion>"):
@@ -89,6 +109,17 @@ class ToolBar:
         """Show a strength, and tell of it."""
         self.slider.set(100 * strength)
 
+    def _mark(self, parent: tk.Misc, text: str, percent: int) -> ttk.Button:
+        from tkinter import ttk
+
+        mark = ttk.Button(parent, text=text, style=MARK, command=lambda: self._set_mark(percent))
+        mark.pack(side="left")
+        return mark
+
+    def _set_mark(self, percent: int) -> None:
+        self.set_strength(percent / 100)
+        self.say(_MEANINGS[percent])
+
     def say(self, text: str, *, bad: bool = False) -> None:
         """One sentence or two."""
         self.status.configure(text=text, foreground=BAD if bad else TEXT)
@@ -97,11 +128,14 @@ class ToolBar:
         """Show whether colours are being given."""
         self.give.configure(style=PRESSED_BUTTON if pressed else BUTTON)
 
-    def let(self, *, guided: bool, loaded: bool, coloured: bool, running: bool = False) -> None:
+    def let(
+        self, *, guided: bool, leans: bool, loaded: bool, coloured: bool, running: bool = False
+    ) -> None:
         """Allow what makes sense.
 
         Args:
             guided: whether the network takes colours.
+            leans: whether it has variants.
             loaded: whether there is a picture.
             coloured: whether its colours are there.
             running: whether many pictures are being coloured.
@@ -112,16 +146,20 @@ class ToolBar:
             (self.open, not running),
             (self.open_folder, not running),
             (self.slider, not running),
+            *((mark, not running) for mark in self.marks.values()),
             (self.give, coloured and not running),
             (self.save, coloured and not running),
         ):
             widget.state(["!disabled" if allowed else "disabled"])
+        self.variants.let(able=leans, allowed=loaded and not running)
         self.open.configure(style=BUTTON if loaded else MAIN_BUTTON)
         self.save.configure(style=MAIN_BUTTON if coloured else BUTTON)
 
     def _slide(self, value: str) -> None:
         percent = round(float(value))
         self._percent.configure(text=f"{percent} %")
+        for marked, mark in self.marks.items():
+            mark.configure(style=CHOSEN_MARK if marked == percent else MARK)
         self._told(percent / 100)
 
     def _point(self, event: tk.Event[tk.Misc]) -> str:

@@ -124,13 +124,16 @@ def sentence_of(error: Exception) -> str:
     return f"Unexpected {type(error).__name__}: {str(error).rstrip('.') or 'no message'}."
 
 
-def open_picture(find: Callable[[], Source | None], colorizer: Colorizer, side: int) -> Events:
+def open_picture(
+    find: Callable[[], Source | None], colorizer: Colorizer, side: int, variant: int = 0
+) -> Events:
     """Open a picture, then colour it.
 
     Args:
         find: gives the file, or its content; None when there is none.
         colorizer: the network.
         side: the working size.
+        variant: with which of the plausible colourings it begins.
     """
     try:
         source = find()
@@ -139,13 +142,16 @@ def open_picture(find: Callable[[], Source | None], colorizer: Colorizer, side: 
         plate = opened(source)
     except Exception as error:
         raise Refusal("open", error) from error
+    plate.variant = variant
     yield Opened(plate)
-    yield from colour(plate, (), colorizer, side)
+    yield from colour(plate, (), colorizer, side, variant)
 
 
-def colour(plate: Plate, hints: tuple[Hint, ...], colorizer: Colorizer, side: int) -> Events:
+def colour(
+    plate: Plate, hints: tuple[Hint, ...], colorizer: Colorizer, side: int, variant: int = 0
+) -> Events:
     """Ask the network for a picture's colours, with those that were given."""
-    yield Coloured(plate, answered(colorizer, plate, hints, side))
+    yield Coloured(plate, answered(colorizer, plate, hints, side, variant))
 
 
 def warm() -> Events:

@@ -58,6 +58,7 @@ class Plate:
 
     Attributes:
         strength: factor on ab.
+        variant: which of the plausible colourings.
         spots: the colours that were given.
         answer: of the network; None before it came.
         shape: (height, width) at which it is shown.
@@ -65,6 +66,7 @@ class Plate:
 
     def __init__(self, picture: Picture, grey: NDArray[np.uint8]) -> None:
         self.strength = 1.0
+        self.variant = 0
         self.spots = Spots()
         self.answer: Answer | None = None
         self.picture = picture
@@ -84,7 +86,8 @@ class Plate:
 
     def options(self, base: Options) -> Options:
         """How the file is to be coloured so that it becomes what is shown."""
-        return replace(base, strength=self.strength, hints=self.hints, force=True)
+        chosen = replace(base, strength=self.strength, variant=self.variant)
+        return replace(chosen, hints=self.hints, force=True)
 
     def fit(self, box: tuple[int, int]) -> bool:
         """Show it as large as it fits into (height, width); whether that is another size."""
@@ -143,7 +146,9 @@ def opened(source: Source) -> Plate:
     return Plate(picture, np.rint(255 * grey).astype(np.uint8)[..., None])
 
 
-def answered(colorizer: Colorizer, plate: Plate, hints: tuple[Hint, ...], side: int) -> Answer:
+def answered(
+    colorizer: Colorizer, plate: Plate, hints: tuple[Hint, ...], side: int, variant: int = 0
+) -> Answer:
     """Ask the network for the colours of a picture, as the engine asks when it writes the file.
 
     Args:
@@ -151,6 +156,7 @@ def answered(colorizer: Colorizer, plate: Plate, hints: tuple[Hint, ...], side: 
         plate: the picture; its answer is left as it is.
         hints: colours that were given; none for a network that takes none.
         side: the working size.
+        variant: which of the plausible colourings; 0 for a network that has but one.
 
     Raises:
         UnreadableImage: the file is damaged.
@@ -164,5 +170,5 @@ def answered(colorizer: Colorizer, plate: Plate, hints: tuple[Hint, ...], side: 
         tone, page = known.tone, known.page
     height, width = page.L.shape[2:]
     drawn = draw_hints(hints, page.size, (height, width)) if hints else ()
-    answer = colorizer.predict(page.L, *drawn)
+    answer = colorizer.predict(page.L, *drawn, variant=variant)
     return Answer(page, tone, answer.ab[0], (height / answer.stride, width / answer.stride))

@@ -30,6 +30,7 @@ FRAME, PANEL = "Tintype.TFrame", "Panel.TFrame"
 PANEL_LABEL, PANEL_SOFT_LABEL = "Panel.TLabel", "PanelSoft.TLabel"
 LARGE_PANEL_LABEL = "LargePanel.TLabel"
 SLIDER = "Tintype.Horizontal.TScale"
+CHOICE, MARK, CHOSEN_MARK = "Tintype.Toolbutton", "Mark.TButton", "ChosenMark.TButton"
 BAR = "Tintype.Horizontal.TProgressbar"
 
 LARGE_FONT = "TintypeLarge"
@@ -50,6 +51,7 @@ def apply_style(root: tk.Tk) -> list[ImageTk.PhotoImage]:
     style = ttk.Style(root)
     style.theme_use("clam")  # the one theme that takes colours on every system
     _colour_buttons(style)
+    _colour_choices(style)
     for name, ground, text in (
         (LABEL, GROUND, TEXT),
         (SOFT_LABEL, GROUND, SOFT),
@@ -109,4 +111,35 @@ def _colour_buttons(style: ttk.Style) -> None:
             bordercolor=[("disabled", EDGE)],
             lightcolor=[("disabled", GROUND), ("active", hover)],
             darkcolor=[("disabled", GROUND), ("active", hover)],
+        )
+
+
+def _colour_choices(style: ttk.Style) -> None:
+    """Of buttons of which one is chosen, and of words that can be clicked."""
+    flat = {
+        "background": GROUND,
+        "lightcolor": GROUND,
+        "darkcolor": GROUND,
+        "focuscolor": TEXT,
+        "anchor": "center",
+    }
+    style.configure(CHOICE, foreground=TEXT, bordercolor=EDGE, **flat)
+    style.configure(CHOICE, padding=(10, 4), relief="solid", borderwidth=1)
+    style.map(
+        CHOICE,
+        background=[("disabled", GROUND), ("active", EDGE), ("selected", RAISED)],
+        foreground=[("disabled", OFF), ("selected", ACCENT)],
+        bordercolor=[("disabled", EDGE), ("focus", TEXT), ("selected", ACCENT)],
+        lightcolor=[("focus", TEXT)],
+        darkcolor=[("focus", TEXT)],
+        relief=[("pressed", "solid")],
+    )
+    for name, text in ((MARK, SOFT), (CHOSEN_MARK, ACCENT)):
+        style.configure(name, foreground=text, bordercolor=GROUND, **flat)
+        style.configure(name, padding=(4, 1), width=0, relief="flat")
+        style.map(
+            name,
+            background=[("disabled", GROUND), ("active", EDGE)],
+            foreground=[("disabled", OFF)],
+            bordercolor=[("focus", TEXT), ("active", EDGE)],
         )

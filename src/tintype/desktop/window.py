@@ -41,7 +41,7 @@ class PictureWindow:
     Args:
         root: of ``screen.open_screen``.
         colorizer: the network.
-        options: strength at first, working size, mark and quality.
+        options: strength and variant at first, working size, mark and quality.
         device: as of ``Colorizer.load``, for runs over many pictures.
         log: is told of every error, for people who look for its cause.
     """
@@ -58,6 +58,7 @@ class PictureWindow:
         self._device, self._log = device, log
         self._side = options.working_size or colorizer.working_size
         self._strength = options.strength
+        self._variant = options.variant if colorizer.has_variants else 0
         self._begun_s = 0.0
         self._wanting = self._telling = False  # colours; that they have come
         self._stop = threading.Event()
@@ -111,13 +112,15 @@ class PictureWindow:
             open=self._ask_pictures,
             open_folder=self._ask_folder,
             strength=self._set_strength,
+            variant=self._set_variant,
+            also=self._variant,
             give=self._toggle_giving,
             save=self._ask_target,
         )
         self.tools.frame.pack(side="bottom", fill="x")
         self.stage.canvas.pack(fill="both", expand=True)
         self.tools.set_strength(self._strength)
-        self.tools.let(guided=self._colorizer.guided, loaded=False, coloured=False)
+        self._let()
         canvas = self.stage.canvas
         self.giving = Giving(self.stage, self._colour_anew)
         self.panel = RunPanel(canvas, self._stop.set, self._close_panel)
@@ -173,7 +176,7 @@ class PictureWindow:
     def _open(self, find: Callable[[], Source | None], name: str) -> None:
         self._begun_s = time.perf_counter()
         self.tools.say(f"Opening {name}…")
-        job = chores.open_picture(find, self._colorizer, self._side)
+        job = chores.open_picture(find, self._colorizer, self._side, self._variant)
         self._looking.order(job, instead=True)
 
     def _paste(self) -> None:
@@ -235,7 +238,7 @@ class PictureWindow:
         self._begun_s, self._wanting, self._telling = time.perf_counter(), True, telling
         if telling:
             self.tools.say("Colouring…")
-        job = chores.colour(plate, plate.hints, self._colorizer, self._side)
+        job = chores.colour(plate, plate.hints, self._colorizer, self._side, plate.variant)
         self._looking.order(job, instead=True)
 
     def _poll(self) -> None:
@@ -260,6 +263,7 @@ class PictureWindow:
 
     def _show(self, plate: Plate) -> None:
         plate.strength = self._strength
+        self.tools.variants.show(plate.variant)
         self._close_panel()
         self.giving.choose(None)
         self.stage.show(plate)
@@ -302,6 +306,7 @@ class PictureWindow:
         plate = self.plate
         self.tools.let(
             guided=self._colorizer.guided,
+            leans=self._colorizer.has_variants,
             loaded=plate is not None,
             coloured=plate is not None and plate.answer is not None,
             running=self._running,
@@ -318,6 +323,11 @@ class PictureWindow:
             self.plate.strength = strength
         if self._joining is None:  # of several moves of the slider the last one counts
             self._joining = self._root.after_idle(self._rejoin)
+
+    def _set_variant(self, variant: int) -> None:
+        if self.plate is not None:
+            self.plate.variant = variant
+            self._colour_anew()
 
     def _rejoin(self) -> None:
         self._joining = None
