@@ -35,7 +35,7 @@ _MARKS = {"Cautious": 75, "100 %": 100, "Vivid": 130}
 _MEANINGS = {
     100: "100 %: the colours as the network gives them.",
     75: "Cautious: nearest to the true colours on average, but pale.",
-    130: "Vivid: about as colourful as real photographs; mistakes show more.",
+    130: "Vivid: about as colourful as real photos; mistakes show more.",
 }
 """Measured on everyday photographs; in per cent."""
 
