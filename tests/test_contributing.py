@@ -75,7 +75,7 @@ def test_the_example_works_as_it_stands(copy: Path) -> None:
     add_lines(
         models,
         imported + "\n",
-        "from tintype.models.network import Classes, GuidedNetwork, Network, Prediction\n",
+        "from tintype.models.network import Classes, GuidedNetwork, Network, Prediction, Reading\n",
     )
     add_lines(models, entry + "\n", '    "eccv16": (ECCV16, ECCV16Config),\n')
     add_lines(copy / "tests/small_networks.py", small, "SMALL: dict[str, dict[str, object]] = {\n")
