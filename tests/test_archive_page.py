@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from archive_samples import HOSTILE, START, failed, ledger, pictures, row
+from ledger_samples import HOSTILE, START, failed, ledger, pictures, row
 from browsing import barriers, launched, needs_chromium
 from tintype.archive.report import Extent
 from tintype.archive.report import page as report

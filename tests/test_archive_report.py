@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from archive_samples import HOSTILE, SCHEMA, START, failed, jpeg, ledger, pictures, row
+from ledger_samples import HOSTILE, SCHEMA, START, failed, jpeg, ledger, pictures, row
 from image_samples import exif, opened, pillow
 from report_samples import Page, assert_self_contained
 from tintype.archive.report import Extent, Scan, page

@@ -28,6 +28,7 @@ COMMANDS = {
     "gui": "Open a window to colour pictures in.",
     "serve": "Serve the HTTP API.",
     "worker": "Do the jobs of a server, here or on another machine.",
+    "archive": "Colour an archive over many machines, with a ledger.",
     "compare": "Draw a contact sheet: grey, one result per model, the original.",
     "evaluate": "Measure models on a set of colour photographs.",
     "bench": "Measure speed and memory on this machine.",

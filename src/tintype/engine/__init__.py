@@ -172,6 +172,8 @@ class Colorizer:
         target: Path | None,
         options: Options = _DEFAULTS,
         confidence: Path | None = None,
+        *,
+        mean_confidence: bool = False,
     ) -> tuple[bytes | None, Report]:
         """Give a picture file its colours; every page of it.
 
@@ -184,6 +186,7 @@ class Colorizer:
                 8-bit grey at the picture's upright size, white where its own colours (at strength
                 1) surely lie within CIEDE2000 10 of the truth. Of several pages it shows the first.
                 It is marked as Tintype's whatever the options say, lest it be coloured, too.
+            mean_confidence: whether the report says how sure the network is, without a picture.
 
         Returns:
             The result's content if target is None, else None; and what was done.
@@ -194,7 +197,8 @@ class Colorizer:
         """
         if confidence is not None:
             check_place(confidence, source, target)
-        data, sure, report = self._colorized(source, target, options, confidence is not None)
+        asked = mean_confidence or confidence is not None
+        data, sure, report = self._colorized(source, target, options, asked)
         if confidence is not None and sure is not None:
             write_confidence(sure, confidence, self.mark)
         return data, report

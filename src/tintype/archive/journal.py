@@ -1,0 +1,67 @@
+"""Which scans a worker process had in hand when it died, so that the guilty one is found.
+
+A decoder that crashes takes its process along, and no row is written. What is started and ended
+goes into a file of this machine, a line each, written before the next step; it outlives the
+process. The worker's successor reads it, does the suspects alone, and after ``BLAMED`` deaths gives
+one up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from pathlib import Path
+
+BLAMED = 2
+"""A scan in whose work so many processes died is entered as an error."""
+
+
+class Journal:
+    """The file of one worker, its successors' too."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open it.
+
+        Args:
+            path: the file; None keeps none.
+        """
+        self._suspects = _read(path) if path is not None else Counter()
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        self._handle = None if path is None else os.open(path, flags, 0o600)
+
+    def deaths(self, id: str) -> int:
+        """In how many deaths a scan was in hand and had not been ended since."""
+        return self._suspects[_short(id)]
+
+    def start(self, id: str) -> None:
+        """Note that a scan is taken in hand."""
+        self._note("+", id)
+
+    def end(self, id: str) -> None:
+        """Note that it was done with, whatever came of it."""
+        self._note("-", id)
+
+    def _note(self, sign: str, id: str) -> None:
+        if self._handle is not None:
+            os.write(self._handle, f"{sign}{_short(id)}\n".encode())
+
+
+def _read(path: Path) -> Counter[str]:
+    """How often each scan was started and not ended."""
+    open_ones: Counter[str] = Counter()
+    try:
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return open_ones
+    for line in lines:
+        sign, short = line[:1], line[1:]
+        if sign == "+":
+            open_ones[short] += 1
+        elif sign == "-":
+            del open_ones[short]
+    return open_ones
+
+
+def _short(id: str) -> str:
+    return hashlib.blake2b(id.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

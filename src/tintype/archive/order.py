@@ -1,0 +1,71 @@
+"""What a run is asked to do, and what its workers need to know for it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tintype.archive.known import Recipe
+from tintype.archive.listing import Source
+from tintype.archive.worker import Work
+from tintype.errors import UsageError
+from tintype.options import Options
+from tintype.runtime import Session
+from tintype.zoo import graph_file, sha256_of
+
+_NO_EFFECT = ("model", "batch_size")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a run is asked to do.
+
+    Attributes:
+        source: SOURCE.
+        dest: DEST.
+        options: how scans are coloured.
+        tiles: whether IIIF tiles are written, too.
+    """
+
+    source: str
+    dest: str
+    options: Options
+    tiles: bool = False
+
+
+def work_of(order: Order, run: str) -> Work:
+    """What workers need for an order.
+
+    Raises:
+        UsageError: hints or references, which belong to one picture; SOURCE and DEST that do not
+            go together.
+        ModelNotFound, ChecksumMismatch, ModelInvalid: the model cannot be used.
+    """
+    if order.options.hints or order.options.references:
+        raise UsageError("Hints and references belong to one picture, not to an archive.")
+    source = Source(order.source, order.dest)
+    path = graph_file(order.options.model)
+    return Work(
+        source=source,
+        options=order.options,
+        graph=path.read_bytes(),
+        name=path.stem,
+        recipe=Recipe(_title(path), sha256_of(path), _options(order)),
+        run=run,
+        tiles=order.tiles,
+    )
+
+
+def _title(path: Path) -> str:
+    """Name and version, as ``Report.model`` has them."""
+    told = Session(path, "cpu", 1).metadata
+    return f"{told.get('name', path.stem)} {told.get('version', '0')}"
+
+
+def _options(order: Order) -> str:
+    """The options that change a result, as JSON with sorted keys."""
+    chosen = {key: value for key, value in asdict(order.options).items() if key not in _NO_EFFECT}
+    if order.tiles:
+        chosen["tiles"] = "iiif"
+    return json.dumps(chosen, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,259 @@
+"""``tintype archive``: a million scans over many machines, with a ledger."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from tintype.cli.face import face_of, stoppable, verbose_option
+from tintype.cli.options import chosen_options, engine_options
+from tintype.cli.tally import print_line
+from tintype.errors import MissingExtra, UsageError
+
+if TYPE_CHECKING:
+    from tintype.archive.cluster import Pool
+    from tintype.archive.order import Order
+    from tintype.archive.records import Run
+    from tintype.archive.run import Runner
+    from tintype.archive.status import Status
+    from tintype.cli.face import Face
+    from tintype.options import Options
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+_CLUSTER = ("ray", "pyarrow")
+_NO_HINTS = ("hints", "references", "batch_size")
+
+_dest_argument = click.argument("dest", metavar="DEST")
+_json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+
+
+def pool_options(command: Command) -> Command:
+    """The options that say which machines work."""
+    for option in reversed(
+        (
+            click.option(
+                "--ray",
+                metavar="ADDRESS",
+                envvar="RAY_ADDRESS",
+                help="Join a Ray cluster (auto, or HOST:PORT). [default: start Ray here]",
+            ),
+            click.option(
+                "--group",
+                type=click.IntRange(min=1),
+                metavar="CORES",
+                help="Cores of each worker, which holds one model. [default: 4]",
+            ),
+            click.option("--device", default="auto", show_default=True, help="As of colorize."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(short_help="Colour an archive over many machines, with a ledger.")
+@verbose_option
+def archive() -> None:
+    """Colour an archive of any size over many machines, with a ledger of what became of each scan.
+
+    SOURCE is a folder, a bucket (s3://, gs://, az://), or a list (.csv, .jsonl, .parquet) with a
+    column path and, if wanted, id. DEST is a folder or a bucket. See docs/scale.md.
+    """
+
+
+@archive.command("run")
+@click.argument("source", metavar="SOURCE")
+@_dest_argument
+@engine_options(leave_out=_NO_HINTS)
+@pool_options
+@click.option("--tiles", type=click.Choice(["iiif"]), help="Also write IIIF tiles of each result.")
+@verbose_option
+@click.pass_context
+def run_command(
+    ctx: click.Context,
+    source: str,
+    dest: str,
+    *,
+    ray: str | None,
+    group: int | None,
+    device: str,
+    tiles: str | None,
+) -> int:
+    """Do what is missing or changed; a run that was interrupted goes on where it was.
+
+    Originals are never touched; a result has the name of its original, below DEST.
+    """
+    with needs_cluster():
+        from tintype.archive.order import Order
+
+        order = Order(completed(source), completed(dest), _options(ctx), tiles is not None)
+        return _work(face_of(ctx), order, _pool(ray, group, device), None)
+
+
+@archive.command("retry")
+@_dest_argument
+@click.option("--kind", "kinds", multiple=True, help="Only errors of this kind; see status.")
+@pool_options
+@verbose_option
+@click.pass_context
+def retry_command(
+    ctx: click.Context,
+    dest: str,
+    *,
+    kinds: tuple[str, ...],
+    ray: str | None,
+    group: int | None,
+    device: str,
+) -> int:
+    """Do again what failed, with the SOURCE and the options of the last run."""
+    with needs_cluster():
+        order = _last_order(completed(dest))
+        return _work(face_of(ctx), order, _pool(ray, group, device), frozenset(kinds))
+
+
+@archive.command("status")
+@_dest_argument
+@_json_option
+def status_command(dest: str, *, as_json: bool) -> None:
+    """Say what is done, what failed and why, how fast it goes, and how long it takes."""
+    with needs_cluster():
+        from tintype.archive.places import place_of
+        from tintype.archive.status import status_of
+
+        status = status_of(place_of(completed(dest)))
+    if as_json:
+        print_line(json.dumps(_plain(status)))
+        return
+    for line in _told(status):
+        print_line(line)
+
+
+def completed(address: str) -> str:
+    """An address that means the same on every machine: a whole path, Azure's account named."""
+    if "://" not in address:
+        return str(Path(address).absolute())
+    account = os.environ.get("AZURE_STORAGE_ACCOUNT")
+    scheme, slashes, rest = address.partition("://")
+    container, slash, key = rest.partition("/")
+    if scheme != "az" or "@" in container:
+        return address
+    if not account:
+        raise UsageError(f"{address} needs the account's name in AZURE_STORAGE_ACCOUNT.")
+    return f"{scheme}{slashes}{container}@{account}.dfs.core.windows.net{slash}{key}"
+
+
+@contextlib.contextmanager
+def needs_cluster() -> Iterator[None]:
+    """Say which extra is missing when Ray or pyarrow is."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in _CLUSTER:
+            raise MissingExtra("An archive", "cluster") from error
+        raise
+
+
+def _pool(ray: str | None, group: int | None, device: str) -> Pool:
+    from tintype.archive.cluster import Pool
+
+    return Pool(ray, group, device)
+
+
+def _last_order(dest: str) -> Order:
+    """What the last run of an archive was asked to do."""
+    from tintype.archive.order import Order
+    from tintype.archive.places import place_of
+    from tintype.archive.records import runs_of
+    from tintype.options import Options
+
+    runs = runs_of(place_of(dest))
+    if not runs:
+        raise UsageError(f"No archive run has been in {dest}.")
+    last: Run = runs[-1]
+    taken = {key: value for key, value in last.engine.items() if key not in _NO_HINTS}
+    return Order(last.source, dest, Options(**taken), last.tiles)
+
+
+def _work(face: Face, order: Order, pool: Pool, kinds: frozenset[str] | None) -> int:
+    from tintype.archive.run import Runner
+    from tintype.cli.progress import work_bar
+
+    def leave() -> None:
+        """What is in work is done again by the next run; nothing needs tidying."""
+
+    with stoppable(leave, "what has come back") as stop:
+        runner = Runner(order, pool.started, stop.event)
+        with contextlib.closing(runner.run() if kinds is None else runner.retry(kinds)) as states:
+            work_bar(states)
+    face.say(_summary(runner))
+    return stop.status or int(bool(runner.tally.failed or runner.tally.unsettled))
+
+
+def _summary(runner: Runner) -> str:
+    tally = runner.tally
+    parts = [f"{tally.done - tally.failed - tally.coloured} coloured"]
+    parts += [f"{tally.coloured} in colour already"] if tally.coloured else []
+    parts += [f"{tally.failed} failed"] if tally.failed else []
+    told = ", ".join(parts)
+    more = " Some changed while they were read; run again." if tally.unsettled else ""
+    return f"{told}; the ledger has {tally.standing} scans.{more}"
+
+
+def _plain(status: Status) -> dict[str, object]:
+    run, claim = status.run, status.working
+    return {
+        "scans": status.total,
+        "done": status.done,
+        "coloured": status.coloured,
+        "toned": status.toned,
+        "failed": status.failed,
+        "errors": dict(status.errors.most_common()),
+        "result_bytes": status.result_bytes,
+        "run": run.run if run else None,
+        "working": claim.run if claim else None,
+        "entered": status.entered,
+        "per_second": status.rate,
+        "left": status.left,
+        "left_seconds": status.left_s,
+    }
+
+
+def _told(status: Status) -> Iterator[str]:
+    """The status for people, a line each."""
+    yield f"scans in the ledger   {status.total:,}"
+    yield f"  done                {status.done:,} ({status.result_bytes / 1e9:,.2f} GB)"
+    yield f"  of them toned       {status.toned:,}"
+    yield f"  in colour already   {status.coloured:,}"
+    yield f"  failed              {status.failed:,}"
+    for kind, count in status.errors.most_common():
+        yield f"    {kind:<17} {count:,}"
+    run = status.run
+    if run is None:
+        return
+    state = "works" if status.working else ("finished" if run.finished_at else "was interrupted")
+    yield f"last run              {run.run} {state}, {status.entered:,} scans"
+    if status.rate is not None:
+        yield f"  rate                {status.rate:,.2f} scans/s in the last ten minutes"
+    if status.left:
+        yield f"  left                {status.left:,}"
+    if status.left_s is not None:
+        yield f"  time left           {_duration(status.left_s)}"
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
+
+
+def _options(ctx: click.Context) -> Options:
+    """The options; a model's path means the same wherever ``retry`` is called."""
+    options = chosen_options(ctx)
+    path = Path(options.model)
+    return replace(options, model=str(path.absolute())) if path.is_file() else options
