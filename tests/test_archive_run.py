@@ -105,7 +105,8 @@ def test_what_was_found_and_what_failed(
         "empty.jpg": "empty",
         "text.jpg": "unreadable",
     }
-    assert rows["bright.png"]["coloured"] and rows["bright.png"]["result"] is None
+    assert rows["bright.png"]["coloured"] is True
+    assert rows["bright.png"]["result"] is None
     assert rows["bright.png"]["sha256"]
     assert rows["cut.png"]["damaged"] is True
     assert rows["text.jpg"]["damaged"] is False

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -189,19 +190,34 @@ def _start(address: str | None) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
-    if address is None:
-        ray.init(
-            address="local",
-            num_cpus=available_cores(),
-            object_store_memory=_STORE_BYTES,
-            include_dashboard=False,
-            **quiet,
-        )
-        return
+    with _hushed():
+        if address is None:
+            ray.init(
+                address="local",
+                num_cpus=available_cores(),
+                object_store_memory=_STORE_BYTES,
+                include_dashboard=False,
+                **quiet,
+            )
+            return
+        try:
+            ray.init(address=address, **quiet)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UsageError(f"There is no Ray cluster at {address}: {error}.") from error
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Nothing of what Ray's C++ part says while it starts; what goes wrong is raised."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
     try:
-        ray.init(address=address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UsageError(f"There is no Ray cluster at {address}: {error}.") from error
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _settle() -> None:

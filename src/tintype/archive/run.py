@@ -94,7 +94,7 @@ class Runner:
         self._listed = records.Listed(0, 0, whole=False)
         self._looked = 0.0
 
-    def run(self) -> Iterator[Progress]:
+    def run(self) -> Generator[Progress]:
         """Do all that is missing or changed.
 
         Raises:
@@ -116,7 +116,7 @@ class Runner:
                 self.tally.unsettled = self._todo(again).any()
             self._finish(held)
 
-    def retry(self, kinds: frozenset[str] = frozenset()) -> Iterator[Progress]:
+    def retry(self, kinds: frozenset[str] = frozenset()) -> Generator[Progress]:
         """Do again what stands in the ledger as an error.
 
         Args:
@@ -140,7 +140,7 @@ class Runner:
         table = known.known_of(self._dest, present, again)
         return Todo(self._work.source, table, self._work.recipe, self.id)
 
-    def _do(self, jobs: Jobs, held: lease.Lease) -> Iterator[Progress]:
+    def _do(self, jobs: Jobs, held: lease.Lease) -> Generator[Progress]:
         with self._starts() as hands:
             self.tally.cores = hands.told
             records.write_run(self._dest, self._record())

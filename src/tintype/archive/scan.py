@@ -13,7 +13,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from os import getpid
 from pathlib import Path, PurePosixPath
 
@@ -69,6 +70,7 @@ class Row:
     damaged: bool | None = None
     error: str | None = None
     error_kind: str | None = None
+    finished_at: datetime = field(default_factory=ledger.now)
 
 
 class Refused(Exception):
@@ -125,7 +127,7 @@ class Scanner:
             row.error, row.error_kind, row.damaged = str(refused), refused.kind, refused.damaged
         except Exception as error:  # whatever a file does, the run goes on
             row.error, row.error_kind = _sentence(error), _kind_of(error)
-        row.seconds = round(time.perf_counter() - start, 4)
+        row.seconds, row.finished_at = round(time.perf_counter() - start, 4), ledger.now()
         return row
 
     def _do(self, entry: Entry, row: Row) -> None:
@@ -219,7 +221,6 @@ def ledger_rows(rows: list[tuple[Row, int]], recipe: Recipe, run: str) -> ledger
         "tintype": __version__,
         "run": run,
         "worker": f"{socket.gethostname()}:{getpid()}",
-        "finished_at": ledger.now(),
     }
     return [{**vars(row), **same, "attempt": attempt} for row, attempt in rows]
 

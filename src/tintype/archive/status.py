@@ -1,4 +1,4 @@
-"""How an archive stands: what is done, what failed and why, how fast it goes and how long it takes."""
+"""How an archive stands: what is done, what failed and why, how fast it goes, what is left."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -177,7 +177,7 @@ def _last_order(dest: str) -> Order:
     if not runs:
         raise UsageError(f"No archive run has been in {dest}.")
     last: Run = runs[-1]
-    taken = {key: value for key, value in last.engine.items() if key not in _NO_HINTS}
+    taken: dict[str, Any] = {k: v for k, v in last.engine.items() if k not in _NO_HINTS}
     return Order(last.source, dest, Options(**taken), last.tiles)
 
 
