@@ -26,7 +26,6 @@ def _hook() -> Callable[[], None]:
 
     def crash_on_some() -> None:
         import os
-        import signal
         from pathlib import Path
 
         from tintype.archive.scan import Scanner

@@ -1,7 +1,8 @@
 """A bucket of object storage, through pyarrow's own S3, Google and Azure file systems.
 
 A PUT is atomic there: an object is the old one or the new one. S3 is reached at its usual address,
-or where ``AWS_ENDPOINT_URL`` or ``?endpoint_override=HOST:PORT&scheme=http`` says.
+or where ``?endpoint_override=HOST:PORT&scheme=http`` says; a face puts it there from
+``AWS_ENDPOINT_URL``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from pyarrow import NativeFile
 from pyarrow import fs as storage
@@ -21,6 +23,7 @@ from tintype.errors import UsageError
 
 _PIECE_BYTES = 8 << 20
 _SETTLE_S = 2.0
+_S3_OPTIONS = frozenset(("endpoint_override", "scheme", "region"))
 
 
 class Bucket:
@@ -146,17 +149,28 @@ class Bucket:
 
     @cached_property
     def _opened(self) -> tuple[storage.FileSystem, str]:
-        scheme = scheme_of(self.address)
-        options = [self._query] if self._query else []
-        if scheme == "s3":
-            options.append("allow_delayed_open=true")  # a small object is one request, not three
-        query = f"?{'&'.join(options)}" if options else ""
-        root = self._root.replace("az://", "abfss://", 1) if scheme == "az" else self._root
+        """The file system, and what the bucket is called there."""
+        root = self._root.replace("az://", "abfss://", 1)
+        query = f"?{self._query}" if self._query else ""
         try:
             opened, base = storage.FileSystem.from_uri(f"{root}{query}")
         except (OSError, ValueError) as error:
             raise UsageError(f"{self.address} cannot be used: {error}.") from error
-        return opened, base
+        return (self._s3(opened.region) if scheme_of(self.address) == "s3" else opened), base
+
+    def _s3(self, region: str) -> storage.S3FileSystem:
+        """S3 as ``from_uri`` has it, but that leaves asking again to us, and PUTs at once."""
+        given = dict(parse_qsl(self._query))
+        if unknown := given.keys() - _S3_OPTIONS:
+            raise UsageError(
+                f"{self.address} asks for {', '.join(sorted(unknown))}; an S3 address takes "
+                f"{', '.join(sorted(_S3_OPTIONS))}."
+            )
+        return storage.S3FileSystem(
+            **{"region": region, **given},
+            retry_strategy=storage.AwsStandardS3RetryStrategy(max_attempts=1),
+            allow_delayed_open=True,  # a small object is one request, not three
+        )
 
     @property
     def _fs(self) -> storage.FileSystem:

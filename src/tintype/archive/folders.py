@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,12 +33,12 @@ class Folder:
         return self._base
 
     def find(self, key: str) -> Found | None:
-        """Size and time of a file."""
+        """Size and time of a regular file; pipes and devices are none, one might wait for ever."""
         try:
             found = patiently(lambda: os.stat(self._base / key))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return _found(key, found)
+        return _found(key, found) if stat.S_ISREG(found.st_mode) else None
 
     def read(self, key: str) -> bytes:
         """A whole file."""
@@ -141,14 +142,14 @@ def _created(target: Path, data: bytes) -> bool:
     return True
 
 
-def _found(key: str, stat: os.stat_result) -> Found:
-    return Found(key, stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}")
+def _found(key: str, told: os.stat_result) -> Found:
+    return Found(key, told.st_size, f"{told.st_size}-{told.st_mtime_ns}")
 
 
 def _identity(path: Path) -> _Identity | None:
     """A folder through all its links; None when there is none."""
     try:
-        stat = path.stat()
+        told = path.stat()
     except OSError:
         return None
-    return (stat.st_dev, stat.st_ino)
+    return (told.st_dev, told.st_ino)

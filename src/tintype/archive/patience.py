@@ -9,7 +9,7 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
-ATTEMPTS = 5
+ATTEMPTS = 6
 """How often storage is asked before a failure counts."""
 
 _FIRST_PAUSE_S = 0.4

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -136,17 +137,35 @@ def status_command(dest: str, *, as_json: bool) -> None:
 
 
 def completed(address: str) -> str:
-    """An address that means the same on every machine: a whole path, Azure's account named."""
-    if "://" not in address:
-        return str(Path(address).absolute())
-    account = os.environ.get("AZURE_STORAGE_ACCOUNT")
+    """An address that means the same on every machine.
+
+    A path becomes a whole one; S3's endpoint and Azure's account come from the environment.
+    """
     scheme, slashes, rest = address.partition("://")
-    container, slash, key = rest.partition("/")
-    if scheme != "az" or "@" in container:
+    if not slashes:
+        return str(Path(address).absolute())
+    if scheme == "s3" and "endpoint_override=" not in rest:
+        return _with_endpoint(address)
+    if scheme == "az" and "@" not in rest.partition("/")[0]:
+        return _with_account(address)
+    return address
+
+
+def _with_endpoint(address: str) -> str:
+    url = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if not url:
         return address
+    found = urlsplit(url)
+    mark = "&" if "?" in address else "?"
+    return f"{address}{mark}endpoint_override={found.netloc}&scheme={found.scheme}"
+
+
+def _with_account(address: str) -> str:
+    account = os.environ.get("AZURE_STORAGE_ACCOUNT")
     if not account:
         raise UsageError(f"{address} needs the account's name in AZURE_STORAGE_ACCOUNT.")
-    return f"{scheme}{slashes}{container}@{account}.dfs.core.windows.net{slash}{key}"
+    container, slash, key = address.removeprefix("az://").partition("/")
+    return f"az://{container}@{account}.dfs.core.windows.net{slash}{key}"
 
 
 @contextlib.contextmanager
