@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections import Counter
 from pathlib import Path
 
 BLAMED = 2
 """A scan in whose work so many processes died is entered as an error."""
 
+_APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+_MOST_LINES = 10_000
+
 
 class Journal:
-    """The file of one worker, its successors' too."""
+    """The file of one worker, its successors' too; threads share it."""
 
     def __init__(self, path: Path | None) -> None:
         """Open it.
@@ -26,9 +30,12 @@ class Journal:
         Args:
             path: the file; None keeps none.
         """
+        self._path = path
         self._suspects = _read(path) if path is not None else Counter()
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        self._handle = None if path is None else os.open(path, flags, 0o600)
+        self._in_hand = Counter(self._suspects)
+        self._lines = 0
+        self._lock = threading.Lock()
+        self._handle = None if path is None else os.open(path, _APPENDING, 0o600)
 
     def deaths(self, id: str) -> int:
         """In how many deaths a scan was in hand and had not been ended since."""
@@ -36,15 +43,34 @@ class Journal:
 
     def start(self, id: str) -> None:
         """Note that a scan is taken in hand."""
-        self._note("+", id)
+        with self._lock:
+            self._in_hand[_short(id)] += 1
+            self._note("+", id)
 
     def end(self, id: str) -> None:
         """Note that it was done with, whatever came of it."""
-        self._note("-", id)
+        with self._lock:
+            del self._in_hand[_short(id)]
+            self._note("-", id)
+            if self._lines > _MOST_LINES:
+                self._shorten()
 
     def _note(self, sign: str, id: str) -> None:
         if self._handle is not None:
             os.write(self._handle, f"{sign}{_short(id)}\n".encode())
+            self._lines += 1
+
+    def _shorten(self) -> None:
+        """Keep only what is in hand."""
+        if self._path is None or self._handle is None:
+            return
+        kept = "".join(f"+{short}\n" * count for short, count in self._in_hand.items())
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text(kept, encoding="ascii")
+        os.replace(fresh, self._path)
+        os.close(self._handle)
+        self._handle = os.open(self._path, _APPENDING, 0o600)
+        self._lines = 0
 
 
 def _read(path: Path) -> Counter[str]:

@@ -26,12 +26,14 @@ class Order:
         dest: DEST.
         options: how scans are coloured.
         tiles: whether IIIF tiles are written, too.
+        dry: nothing is read or coloured, only listed, given out and entered: for measuring that.
     """
 
     source: str
     dest: str
     options: Options
     tiles: bool = False
+    dry: bool = False
 
 
 def work_of(order: Order, run: str) -> Work:
@@ -54,6 +56,7 @@ def work_of(order: Order, run: str) -> Work:
         recipe=Recipe(_title(path), sha256_of(path), _options(order)),
         run=run,
         tiles=order.tiles,
+        dry=order.dry,
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -207,7 +209,9 @@ def _work(face: Face, order: Order, pool: Pool, kinds: frozenset[str] | None) ->
     def leave() -> None:
         """What is in work is done again by the next run; nothing needs tidying."""
 
-    with stoppable(leave, "what has come back") as stop:
+    # Ray tells of machines that die on stdout, which is not its own.
+    aside = sys.stderr if face.verbose else io.StringIO()
+    with stoppable(leave, "what has come back") as stop, contextlib.redirect_stdout(aside):
         runner = Runner(order, pool.started, stop.event)
         with contextlib.closing(runner.run() if kinds is None else runner.retry(kinds)) as states:
             work_bar(states)
