@@ -22,6 +22,7 @@ class Here:
     """Does jobs in this process, one after the other."""
 
     told = "this process"
+    cores = 1
 
     def rows(self, jobs: Jobs, work: Work) -> Generator[pa.Table]:
         worker = Worker(work)

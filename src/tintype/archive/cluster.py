@@ -77,7 +77,7 @@ class Crew:
         import ray
 
         found = ray.cluster_resources()
-        self.cores = int(found.get("CPU", 0))
+        self._cores = int(found.get("CPU", 0))
         self.gpus = int(found.get("GPU", 0)) if pool.device not in ("auto", "cpu") else 0
         each = _smallest_node(ray.nodes())
         self._group = max(1, min(pool.group or _GROUP_CORES, each))
@@ -86,13 +86,18 @@ class Crew:
     @property
     def size(self) -> int:
         """How many workers there is room for now."""
-        return self.gpus or max(1, self.cores // self._group)
+        return self.gpus or max(1, self._cores // self._group)
+
+    @property
+    def cores(self) -> int:
+        """How many cores take part."""
+        return self._cores
 
     @property
     def told(self) -> str:
         """What takes part, for people."""
         gpus = f", {self.gpus} GPUs" if self.gpus else ""
-        return f"{self.cores} cores{gpus}, {self.size} workers of {self._group} cores"
+        return f"{self._cores} cores{gpus}, {self.size} workers of {self._group} cores"
 
     def rows(self, jobs: Jobs, work: Work) -> Generator[pa.Table]:
         """Do jobs.

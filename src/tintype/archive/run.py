@@ -38,6 +38,10 @@ class Hands(Protocol):
     def told(self) -> str:
         """What takes part, for people."""
 
+    @property
+    def cores(self) -> int:
+        """How many cores take part."""
+
     def rows(self, jobs: Jobs, work: Work) -> Generator[pa.Table]:
         """Do jobs, yielding the ledger's rows in any order."""
 

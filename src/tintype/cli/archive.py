@@ -7,6 +7,8 @@ import io
 import json
 import os
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -121,6 +123,62 @@ def retry_command(
         return _work(face_of(ctx), order, _pool(ray, group, device), frozenset(kinds))
 
 
+@archive.command("plan")
+@click.argument("source", metavar="SOURCE")
+@engine_options(leave_out=_NO_HINTS)
+@pool_options
+@click.option("--tiles", type=click.Choice(["iiif"]), help="As of run.")
+@click.option(
+    "--sample", type=click.IntRange(min=2), default=200, show_default=True, help="Scans to measure."
+)
+@click.option(
+    "--machines",
+    multiple=True,
+    metavar="N[xCORES]",
+    help="So many machines, like this one or with so many cores each; may be repeated. "
+    "[default: 1, 10, 100]",
+)
+@click.option("--price", type=click.FloatRange(min=0), help="Of a machine for an hour, any money.")
+@_json_option
+@verbose_option
+@click.pass_context
+def plan_command(
+    ctx: click.Context,
+    source: str,
+    *,
+    ray: str | None,
+    group: int | None,
+    device: str,
+    tiles: str | None,
+    sample: int,
+    machines: tuple[str, ...],
+    price: float | None,
+    as_json: bool,
+) -> None:
+    """Measure a sample, and say how long the whole will take and how large it will be."""
+    with needs_cluster():
+        from tintype.archive.order import Order
+        from tintype.archive.sample import Machines, Sampler
+        from tintype.cli.progress import work_bar
+        from tintype.cli.prospect import as_lines, as_plain
+
+        for text in machines:
+            Machines.parse(text, 1)  # before minutes are spent on measuring
+        with tempfile.TemporaryDirectory(prefix="tintype-plan-") as nowhere:
+            order = Order(completed(source), nowhere, _options(ctx), tiles is not None)
+            sampler = Sampler(order, _pool(ray, group, device).started, time.time, sample)
+            with contextlib.redirect_stdout(io.StringIO()):
+                work_bar(sampler.measure())
+    prospect = sampler.prospect
+    assert prospect is not None
+    named = [Machines.parse(text, prospect.cores) for text in machines or ("1", "10", "100")]
+    if as_json:
+        print_line(json.dumps(as_plain(prospect, named, price)))
+        return
+    for line in as_lines(prospect, named, price):
+        print_line(line)
+
+
 @archive.command("status")
 @_dest_argument
 @_json_option
@@ -136,6 +194,33 @@ def status_command(dest: str, *, as_json: bool) -> None:
         return
     for line in _told(status):
         print_line(line)
+
+
+@archive.command("report")
+@_dest_argument
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="archive.html",
+    show_default=True,
+    help="The page, one file that needs nothing else.",
+)
+def report_command(dest: str, *, output: Path) -> None:
+    """Write a page with progress over time, errors by kind, and contact sheets for review."""
+    with needs_cluster():
+        from tintype.archive import ledger, records
+        from tintype.archive.places import place_of
+        from tintype.archive.report import page
+        from tintype.archive.review import Pictures
+
+        place = place_of(completed(dest))
+        runs = records.runs_of(place)
+        if not runs:
+            raise UsageError(f"No archive run has been in {dest}.")
+        rows = (row for table in ledger.standing(place) for row in table.to_pylist())
+        output.write_text(page(rows, runs, Pictures(place, runs[-1].source)), encoding="utf-8")
+    print_line(str(output))
 
 
 def completed(address: str) -> str:
