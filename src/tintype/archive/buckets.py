@@ -127,8 +127,10 @@ class Bucket:
         keys = [self._key(info) for info in infos if info.type == storage.FileType.File]
         return sorted(keys)
 
-    def walk(self, avoid: str | None, skipped: tuple[str, ...] = ()) -> Iterator[Found]:
-        """Every object below, level by level; hidden names are passed over.
+    def walk(
+        self, avoid: str | None, skipped: tuple[str, ...] = (), *, hidden: bool = False
+    ) -> Iterator[Found]:
+        """Every object below, level by level.
 
         Storage lists a level whole, so one with more than some million objects takes memory.
         """
@@ -139,7 +141,7 @@ class Bucket:
             below: list[str] = []
             for info in self._infos(waiting.pop()):
                 key = self._key(info)
-                if info.base_name.startswith(".") or key in skipped:
+                if (info.base_name.startswith(".") and not hidden) or key in skipped:
                     continue
                 if info.type == storage.FileType.File:
                     yield _found(key, info)

@@ -7,11 +7,13 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from tintype.archive.keys import OWN
 from tintype.archive.patience import patiently
-from tintype.archive.places import Found
+from tintype.archive.places import UNREADABLE, Found
 
 PARTS = f"{OWN}/parts"
 """Where files lie until they are whole; below DEST, so that taking their place is one step."""
@@ -94,8 +96,10 @@ class Folder:
             return []
         return [f"{folder}/{name}" if folder else name for name in sorted(found)]
 
-    def walk(self, avoid: str | None, skipped: tuple[str, ...] = ()) -> Iterator[Found]:
-        """Every file below; linked folders are entered once, hidden names passed over."""
+    def walk(
+        self, avoid: str | None, skipped: tuple[str, ...] = (), *, hidden: bool = False
+    ) -> Iterator[Found]:
+        """Every file below; linked folders are entered once."""
         from tintype.archive.places import place_of
 
         away = place_of(avoid).local if avoid else None
@@ -103,12 +107,21 @@ class Folder:
         waiting = [""]
         while waiting:
             below: list[str] = []
-            for entry in self._entries(waiting.pop()):
-                key, top = os.path.relpath(entry.path, self._base), entry.name
-                if entry.name.startswith(".") or (key == top and top in skipped):
+            here = waiting.pop()
+            try:
+                entries = patiently(partial(self._entries, here))
+            except OSError:
+                if not here:
+                    raise
+                yield Found(here, UNREADABLE, "")
+                continue
+            for entry in entries:
+                key, top = f"{here}/{entry.name}" if here else entry.name, not here
+                if (entry.name.startswith(".") and not hidden) or (top and key in skipped):
                     continue
                 if entry.is_file():
-                    yield _found(key, entry.stat())
+                    with suppress(FileNotFoundError):  # it has gone meanwhile
+                        yield _found(key, entry.stat())
                 elif entry.is_dir() and (who := _identity(Path(entry.path))) not in seen:
                     seen.add(who)
                     below.append(key)

@@ -3,7 +3,7 @@
 A decoder that crashes takes its process along, and no row is written. What is started and ended
 goes into a file of this machine, a line each, written before the next step; it outlives the
 process. The worker's successor reads it, does the suspects alone, and after ``BLAMED`` deaths gives
-one up.
+one up. A decoder that never comes back is ended the same way: its process is killed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -33,9 +34,15 @@ class Journal:
         self._path = path
         self._suspects = _read(path) if path is not None else Counter()
         self._in_hand = Counter(self._suspects)
+        self._begun: dict[str, float] = {}
         self._lines = 0
         self._lock = threading.Lock()
         self._handle = None if path is None else os.open(path, _APPENDING, 0o600)
+
+    def oldest_s(self) -> float:
+        """For how long the scan that was taken in hand first has been there; 0 without one."""
+        with self._lock:
+            return time.monotonic() - min(self._begun.values(), default=time.monotonic())
 
     def deaths(self, id: str) -> int:
         """In how many deaths a scan was in hand and had not been ended since."""
@@ -45,12 +52,14 @@ class Journal:
         """Note that a scan is taken in hand."""
         with self._lock:
             self._in_hand[_short(id)] += 1
+            self._begun[id] = time.monotonic()
             self._note("+", id)
 
     def end(self, id: str) -> None:
         """Note that it was done with, whatever came of it."""
         with self._lock:
             del self._in_hand[_short(id)]
+            self._begun.pop(id, None)
             self._note("-", id)
             if self._lines > _MOST_LINES:
                 self._shorten()

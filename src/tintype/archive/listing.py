@@ -23,7 +23,7 @@ from tintype.archive.keys import (
 )
 from tintype.archive.known import Hashes, hashes
 from tintype.archive.lists import LIST_SUFFIXES, Line, lines_of
-from tintype.archive.places import Place, place_of
+from tintype.archive.places import UNREADABLE, Place, place_of
 from tintype.errors import UsageError
 from tintype.images import SUFFIXES
 
@@ -117,6 +117,9 @@ class Source:
 
     def _of_place(self) -> Iterator[Entry]:
         for found in self.place.walk(self.dest, (OWN, TILES)):
+            if found.size == UNREADABLE:
+                yield _refused(found.key, "folder", "The folder cannot be read.")
+                continue
             if PurePosixPath(found.key).suffix.lower() not in SUFFIXES:
                 continue
             if not is_text(found.key):

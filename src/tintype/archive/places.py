@@ -15,13 +15,17 @@ SCHEMES = ("file", "s3", "gs", "az", "abfs", "abfss")
 """What an address may begin with, before ``://``."""
 
 
+UNREADABLE = -1
+"""The size of a folder that could not be listed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A file of a place.
 
     Attributes:
         key: its path below the place, with forward slashes.
-        size: in bytes.
+        size: in bytes; ``UNREADABLE`` for a folder whose files cannot be told.
         version: changes when the file does: its size and the time it was written, in nanoseconds
             in a folder and in whole seconds in a bucket.
     """
@@ -68,12 +72,15 @@ class Place(Protocol):
     def names(self, folder: str) -> list[str]:
         """The keys of the files directly in a folder, sorted."""
 
-    def walk(self, avoid: str | None, skipped: tuple[str, ...]) -> Iterator[Found]:
+    def walk(
+        self, avoid: str | None, skipped: tuple[str, ...] = (), *, hidden: bool = False
+    ) -> Iterator[Found]:
         """Every file below, folder by folder.
 
         Args:
             avoid: the address of a place that is passed over with all below it.
             skipped: folders directly below this place that are passed over.
+            hidden: whether names that begin with a dot count.
         """
 
 

@@ -28,7 +28,7 @@ PASSES = 3
 """How often a run looks for what is missing; when all went well the last look finds nothing."""
 
 _LOOKS_EVERY_S = 2.0
-_UNCHANGING = ("key", "duplicate", "list")
+_UNCHANGING = ("key", "duplicate", "list", "folder")
 
 
 class Hands(Protocol):
@@ -139,7 +139,7 @@ class Runner:
             self._finish(held)
 
     def _todo(self, again: tuple[str, ...]) -> Todo:
-        walked = self._dest.walk(None, (OWN, TILES))
+        walked = self._dest.walk(None, (OWN, TILES), hidden=True)
         present = known.present_of((found.key, found.size) for found in walked)
         table = known.known_of(self._dest, present, again)
         return Todo(self._work.source, table, self._work.recipe, self.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from tintype.errors import UsageError
 RECENT_S = 600.0
 """The rate is that of the last ten minutes of work."""
 
+_LOOKS = 3
 _COLUMNS = ("result", "result_bytes", "coloured", "toned", "error_kind", "run", "finished_at")
 
 
@@ -63,6 +65,13 @@ def status_of(place: Place) -> Status:
     Raises:
         UsageError: no run has been there.
     """
+    for _ in range(_LOOKS):
+        with suppress(FileNotFoundError):  # compaction took a part away while it was read
+            return _looked_at(place)
+    return _looked_at(place)
+
+
+def _looked_at(place: Place) -> Status:
     runs = records.runs_of(place)
     claim = lease.read(place)
     status = Status(run=runs[-1] if runs else None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol
@@ -89,7 +90,8 @@ class Todo:
 
     def _tell(self, listed: records.Listed) -> None:
         if self.run:
-            records.write_listed(place_of(self.source.dest), self.run, listed)
+            with suppress(OSError):  # it is news, and no part of the work
+                records.write_listed(place_of(self.source.dest), self.run, listed)
 
     def _missing(self, chunk: Sequence[Entry]) -> Iterator[tuple[Entry, int]]:
         at = self.known.look_up([entry.id for entry in chunk])

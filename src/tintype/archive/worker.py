@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +24,9 @@ from tintype.archive.scan import Row, Scanner, ledger_rows
 from tintype.engine import Colorizer
 from tintype.options import Options
 from tintype.runtime import Session
+
+LIMIT_S = 1800.0
+"""A scan that takes longer hangs."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ class Worker:
         # One thread more than there are cores: while one waits for storage the others compute.
         self._pool = ThreadPoolExecutor(work.cores + 1, thread_name_prefix="tintype-scan")
         self._scanner = None if work.dry else _scanner(work)
+        if journal is not None:
+            threading.Thread(target=self._watch, name="tintype-watch", daemon=True).start()
 
     def __call__(self, job: pa.Table) -> pa.Table:
         """Do a job.
@@ -83,10 +91,16 @@ class Worker:
         rows = [(row, int(scan["attempt"])) for row, scan in zip(done, scans, strict=True)]
         return ledger.table_of(ledger_rows(rows, self._work.recipe, self._work.run))
 
+    def _watch(self) -> None:
+        """End this process when a scan takes for ever; its successor finds out which."""
+        while self._journal.oldest_s() < LIMIT_S:
+            time.sleep(min(10.0, LIMIT_S / 4))
+        os.kill(os.getpid(), signal.SIGKILL)
+
     def _one(self, entry: Entry) -> Row:
         deaths = self._journal.deaths(entry.id)
         if deaths >= BLAMED:
-            why = f"The process that worked on it died, {deaths} times; the file may be hostile."
+            why = f"Its worker died or hung, {deaths} times; the file may be hostile."
             return replace(_blank(entry), error=why, error_kind="crashed")
         if self._scanner is None:
             return _blank(entry)
