@@ -126,3 +126,17 @@ def test_every_scan_is_done_once_whatever_dies(
     for name, row in rows.items():
         assert (out / name).stat().st_size == row["result_bytes"]
         read_image(out / name).pixels().avg()
+
+
+def test_a_run_goes_on_when_a_machine_goes(
+    cluster: object, tmp_path: Path, tiny_sure_model: Path
+) -> None:
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    write_jpegs(scans, SCANS, 500)
+    driver = start(cluster, scans, out, tiny_sure_model)
+    wait_until(lambda: len(results(out)) > 60)
+    cluster.remove_node(cluster.worker_nodes[1], allow_graceful=False)  # type: ignore[attr-defined]
+    _, told = driver.communicate(timeout=500)
+    assert driver.returncode == 0, told
+    assert told == f"{SCANS} coloured; the ledger has {SCANS} scans.\n"
+    assert len(rows_of(out)) == len(plain_rows(out)) == len(results(out)) == SCANS

@@ -26,10 +26,13 @@ def _hook() -> Callable[[], None]:
 
     def crash_on_some() -> None:
         import os
+        import time
         from pathlib import Path
 
+        from tintype.archive import worker
         from tintype.archive.scan import Scanner
 
+        worker.LIMIT_S = 4.0
         real = Scanner.do
 
         def do(self, entry):  # type: ignore[no-untyped-def]
@@ -38,6 +41,8 @@ def _hook() -> Callable[[], None]:
                 if once is not None:
                     once.touch()
                 os.kill(os.getpid(), signal.SIGSEGV)
+            if "hangs" in entry.source:
+                time.sleep(1000)
             return real(self, entry)
 
         Scanner.do = do
@@ -82,6 +87,19 @@ def test_a_file_that_kills_its_worker_is_an_error_and_harms_no_other(
     assert rows["always.jpg"]["error_kind"] == "crashed"
     results = {name for name in files(out) if not name.startswith("_tintype")}
     assert results == set(rows) - {"always.jpg"}
+
+
+@pytest.mark.slow
+def test_a_file_that_hangs_its_worker_is_an_error(
+    started: None, tmp_path: Path, tiny_model: Path
+) -> None:
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    paths = write_jpegs(scans, 10)
+    (scans / "hangs.jpg").write_bytes(paths[0].read_bytes())
+    for _ in Runner(order_for(scans, out, tiny_model), Pool(group=1).started).run():
+        pass
+    failed = {key: row["error_kind"] for key, row in rows_of(out).items() if row["error"]}
+    assert failed == {"hangs.jpg": "crashed"}
 
 
 def test_the_terminal_sees_one_line(tmp_path: Path, tiny_model: Path) -> None:
