@@ -6,10 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from PIL import Image
 
 from archive_samples import here, order_for, run, write_jpegs
+from conftest import grey_pixels
 from tintype.archive import records
 from tintype.archive.cluster import Pool
 from tintype.archive.places import place_of
@@ -68,6 +71,38 @@ def test_status_of_a_run_that_works(tmp_path: Path, tiny_model: Path) -> None:
     assert status.working is not None
     assert status.rate is not None
     assert status.left_s == pytest.approx(96 / status.rate)
+
+
+def test_tiles_and_a_report(
+    tmp_path: Path, tiny_sure_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jpegs(tmp_path / "scans", 2)
+    (tmp_path / "scans/words.jpg").write_text("words, words, words")
+    pages = [Image.fromarray(grey_pixels(60, 80, seed)) for seed in range(2)]
+    pages[0].save(tmp_path / "scans/two pages.tif", save_all=True, append_images=pages[1:])
+    scans, out = str(tmp_path / "scans"), tmp_path / "out"
+    command = ["archive", "run", scans, str(out), "--model", str(tiny_sure_model)]
+    tiles = ["--tiles", "iiif", "--tiles-at", "https://example.org/iiif"]
+    assert main([*command, *tiles]) == 1
+    keys = [path.relative_to(out).as_posix() for path in out.rglob("*.jpg")]
+    single = next(key for key in keys if not key.startswith("_"))
+    info = json.loads((out / "_tiles" / single / "info.json").read_text())
+    assert info["id"] == f"https://example.org/iiif/{quote(single)}"
+    for page in (1, 2):
+        told = json.loads((out / f"_tiles/two pages.tif/{page}/info.json").read_text())
+        assert told["id"] == f"https://example.org/iiif/two%20pages.tif/{page}"
+        assert (told["width"], told["height"]) == (80, 60)
+    capsys.readouterr()
+    assert main([*command, *tiles]) == 1  # the tiles are no scans, and what is done stays done
+    assert "the ledger has 4 scans" in capsys.readouterr().err
+    target = tmp_path / "report.html"
+    assert main(["archive", "report", str(out), "-o", str(target)]) == 0
+    page = target.read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg") >= 6
+    assert "two pages.tif" in page
+    assert "words.jpg" in page
+    assert main([*command, "--tiles", "iiif", "--tiles-at", "nowhere"]) == 2
+    assert "cannot be the identifier of tiles" in capsys.readouterr().err
 
 
 def test_a_folder_without_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from ledger_samples import HOSTILE, START, failed, ledger, pictures, row
 from browsing import barriers, launched, needs_chromium
+from ledger_samples import HOSTILE, START, failed, ledger, pictures, row
 from tintype.archive.report import Extent
 from tintype.archive.report import page as report
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from ledger_samples import HOSTILE, SCHEMA, START, failed, jpeg, ledger, pictures, row
 from image_samples import exif, opened, pillow
+from ledger_samples import HOSTILE, SCHEMA, START, failed, jpeg, ledger, pictures, row
 from report_samples import Page, assert_self_contained
 from tintype.archive.report import Extent, Scan, page
 from tintype.archive.report_charts import time_ticks

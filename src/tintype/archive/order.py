@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tintype.archive.known import Recipe
 from tintype.archive.listing import Source
+from tintype.archive.tiles import address_of, check_identifier
 from tintype.archive.worker import Work
 from tintype.errors import UsageError
 from tintype.options import Options
@@ -25,14 +26,14 @@ class Order:
         source: SOURCE.
         dest: DEST.
         options: how scans are coloured.
-        tiles: whether IIIF tiles are written, too.
+        tiles: the address at which IIIF tiles will be served; none are written without.
         dry: nothing is read or coloured, only listed, given out and entered: for measuring that.
     """
 
     source: str
     dest: str
     options: Options
-    tiles: bool = False
+    tiles: str | None = None
     dry: bool = False
 
 
@@ -46,6 +47,8 @@ def work_of(order: Order, run: str) -> Work:
     """
     if order.options.hints or order.options.references:
         raise UsageError("Hints and references belong to one picture, not to an archive.")
+    if order.tiles is not None:
+        check_identifier(address_of(order.tiles, "any"))
     source = Source(order.source, order.dest)
     path = graph_file(order.options.model)
     return Work(
@@ -70,5 +73,5 @@ def _options(order: Order) -> str:
     """The options that change a result, as JSON with sorted keys."""
     chosen = {key: value for key, value in asdict(order.options).items() if key not in _NO_EFFECT}
     if order.tiles:
-        chosen["tiles"] = "iiif"
+        chosen["tiles"] = order.tiles
     return json.dumps(chosen, sort_keys=True, ensure_ascii=False)

@@ -28,7 +28,7 @@ class Run:
         model_sha256: of its graph.
         options: as in the ledger.
         engine: the options as the engine takes them, so that ``retry`` can use them again.
-        tiles: whether tiles are written.
+        tiles: the address at which tiles will be served; None where none are written.
         cores: how many cores and GPUs take part, as a text; "" when not yet known.
         started_at: when, in ISO 8601.
         finished_at: when it ended; "" while it goes on and when it was killed.
@@ -42,7 +42,7 @@ class Run:
     model_sha256: str
     options: str
     engine: dict[str, object]
-    tiles: bool
+    tiles: str | None
     cores: str
     started_at: str
     finished_at: str = ""

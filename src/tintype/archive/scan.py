@@ -11,7 +11,7 @@ import hashlib
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +24,7 @@ from tintype.archive.keys import TILES, result_key
 from tintype.archive.known import Recipe
 from tintype.archive.listing import Entry, Source
 from tintype.archive.places import Place
+from tintype.archive.tiles import address_of, write_level0
 from tintype.download import sha256_of
 from tintype.engine import Colorizer
 from tintype.errors import (
@@ -46,9 +47,6 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (UnwritableImage, "unwritable"),
     (UsageError, "options"),
 )
-
-Tiler = Callable[[Path, Path], None]
-"""``tiles.write_level0(result, folder)``."""
 
 
 @dataclass
@@ -96,7 +94,7 @@ class Scanner:
         dest: Place,
         colorizer: Colorizer,
         options: Options,
-        tiler: Tiler | None = None,
+        tiles: str | None = None,
     ) -> None:
         """Prepare.
 
@@ -105,13 +103,13 @@ class Scanner:
             dest: where results go.
             colorizer: the loaded model.
             options: the same for all.
-            tiler: makes tiles of a result, when they are wanted.
+            tiles: the address at which tiles of results will be served; none are made without.
         """
         self._source = source
         self._dest = dest
         self._colorizer = colorizer
         self._options = options
-        self._tiler = tiler
+        self._tiles = tiles
 
     def do(self, entry: Entry) -> Row:
         """Do a scan; every failure is a row."""
@@ -157,7 +155,7 @@ class Scanner:
         key = result_key(row.source)
         with _writing():
             self._dest.write(key, made)
-        if self._tiler is not None:
+        if self._tiles is not None:
             with _scratch() as folder:
                 result = folder / PurePosixPath(key).name
                 result.write_bytes(made)
@@ -179,7 +177,7 @@ class Scanner:
             target = result_key(row.source)
             with _writing():
                 self._dest.deliver(target, result)
-            if self._tiler is not None:
+            if self._tiles is not None:
                 self._tiled(result, target, folder)
             _tell(row, target, result.stat().st_size, report)
 
@@ -195,15 +193,21 @@ class Scanner:
             raise _unreadable(picture, error) from error
 
     def _tiled(self, result: Path, key: str, folder: Path) -> None:
-        """Tiles of a result, ``info.json`` last; its row comes after them."""
-        assert self._tiler is not None
+        """Tiles of a result, ``info.json`` last; its row comes after them.
+
+        The second page of several lies in the folder 2 of the result's tiles, and so on.
+        """
         made = folder / "tiles"
-        self._tiler(result, made)
-        paths = [path for path in made.rglob("*") if path.is_file()]
-        with _writing():
-            for path in sorted(paths, key=lambda path: (path.name == "info.json", path)):
-                name = path.relative_to(made).as_posix()
-                self._dest.deliver(f"{TILES}/{key}/{name}", path)
+        pages = read_image(result).n_pages
+        for page in range(pages):
+            under = key if pages == 1 else f"{key}/{page + 1}"
+            address = address_of(self._tiles or "", under)
+            write_level0(result, made, identifier=address, page=page)
+            paths = [path for path in made.rglob("*") if path.is_file()]
+            with _writing():
+                for path in sorted(paths, key=lambda path: (path.name == "info.json", path)):
+                    name = path.relative_to(made).as_posix()
+                    self._dest.deliver(f"{TILES}/{under}/{name}", path)
 
 
 def ledger_rows(rows: list[tuple[Row, int]], recipe: Recipe, run: str) -> ledger.Rows:

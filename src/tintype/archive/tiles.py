@@ -59,7 +59,7 @@ def write_level0(result: Path, folder: Path, *, identifier: str, page: int = 0) 
         UnwritableImage: a read-only folder, a full disk, or a folder that holds something else.
         UsageError: the identifier is no such address, or there is no such page.
     """
-    _check_identifier(identifier)
+    check_identifier(identifier)
     picture = read_image(result)
     if not 0 <= page < picture.n_pages:
         raise UsageError(f"{result} has no page {page}: its pages are 0 to {picture.n_pages - 1}.")
@@ -129,7 +129,12 @@ def whole_factors(size: Size) -> list[int]:
     return [factor for factor in factors if max(reduced(size, factor)) <= MAX_SIDE_PX]
 
 
-def _check_identifier(identifier: str) -> None:
+def check_identifier(identifier: str) -> None:
+    """Refuse what cannot be the address of a folder of tiles.
+
+    Raises:
+        UsageError: it is none.
+    """
     try:
         parts = urlsplit(identifier)
     except ValueError:

@@ -40,7 +40,7 @@ class Work:
         name: what the model is called where its graph does not say.
         recipe: what goes into the ledger about it.
         run: the run's id.
-        tiles: whether tiles are made.
+        tiles: the address at which IIIF tiles will be served; none are made without.
         device: where the network runs.
         cores: how many cores a worker has to itself.
         dry: nothing is read or written; for measuring how fast jobs are given out.
@@ -52,7 +52,7 @@ class Work:
     name: str
     recipe: Recipe
     run: str
-    tiles: bool = False
+    tiles: str | None = None
     device: str = "auto"
     cores: int = 1
     dry: bool = False
@@ -149,12 +149,8 @@ def _scanner(work: Work) -> Scanner:
     threads = 1 if work.device in ("auto", "cpu") else work.cores
     session = Session(work.graph, work.device, threads)
     colorizer = Colorizer(session, work.name, threads)
-    tiler = None
-    if work.tiles:
-        from tintype.archive.tiles import write_level0
-
-        tiler = write_level0
-    return Scanner(work.source, place_of(work.source.dest), colorizer, work.options, tiler)
+    dest = place_of(work.source.dest)
+    return Scanner(work.source, dest, colorizer, work.options, work.tiles)
 
 
 def _blank(entry: Entry) -> Row:

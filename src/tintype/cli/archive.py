@@ -63,6 +63,24 @@ def pool_options(command: Command) -> Command:
     return command
 
 
+def tile_options(command: Command) -> Command:
+    """Whether tiles are written, and for which address."""
+    for option in (
+        click.option(
+            "--tiles-at",
+            default="http://localhost:8000",
+            show_default=True,
+            metavar="URL",
+            help="The address at which DEST/_tiles will be served; it stands in every info.json.",
+        ),
+        click.option(
+            "--tiles", type=click.Choice(["iiif"]), help="Also write IIIF tiles of each result."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(short_help="Colour an archive over many machines, with a ledger.")
 @verbose_option
 def archive() -> None:
@@ -78,7 +96,7 @@ def archive() -> None:
 @_dest_argument
 @engine_options(leave_out=_NO_HINTS)
 @pool_options
-@click.option("--tiles", type=click.Choice(["iiif"]), help="Also write IIIF tiles of each result.")
+@tile_options
 @verbose_option
 @click.pass_context
 def run_command(
@@ -90,6 +108,7 @@ def run_command(
     group: int | None,
     device: str,
     tiles: str | None,
+    tiles_at: str,
 ) -> int:
     """Do what is missing or changed; a run that was interrupted goes on where it was.
 
@@ -98,7 +117,7 @@ def run_command(
     with needs_cluster():
         from tintype.archive.order import Order
 
-        order = Order(completed(source), completed(dest), _options(ctx), tiles is not None)
+        order = Order(completed(source), completed(dest), _options(ctx), tiles and tiles_at)
         return _work(face_of(ctx), order, _pool(ray, group, device), None)
 
 
@@ -127,7 +146,7 @@ def retry_command(
 @click.argument("source", metavar="SOURCE")
 @engine_options(leave_out=_NO_HINTS)
 @pool_options
-@click.option("--tiles", type=click.Choice(["iiif"]), help="As of run.")
+@tile_options
 @click.option(
     "--sample", type=click.IntRange(min=2), default=200, show_default=True, help="Scans to measure."
 )
@@ -150,6 +169,7 @@ def plan_command(
     group: int | None,
     device: str,
     tiles: str | None,
+    tiles_at: str,
     sample: int,
     machines: tuple[str, ...],
     price: float | None,
@@ -165,7 +185,7 @@ def plan_command(
         for text in machines:
             Machines.parse(text, 1)  # before minutes are spent on measuring
         with tempfile.TemporaryDirectory(prefix="tintype-plan-") as nowhere:
-            order = Order(completed(source), nowhere, _options(ctx), tiles is not None)
+            order = Order(completed(source), nowhere, _options(ctx), tiles and tiles_at)
             sampler = Sampler(order, _pool(ray, group, device).started, time.time, sample)
             with contextlib.redirect_stdout(io.StringIO()):
                 work_bar(sampler.measure())
@@ -213,13 +233,18 @@ def report_command(dest: str, *, output: Path) -> None:
         from tintype.archive.places import place_of
         from tintype.archive.report import page
         from tintype.archive.review import Pictures
+        from tintype.images import atomic
 
         place = place_of(completed(dest))
         runs = records.runs_of(place)
         if not runs:
             raise UsageError(f"No archive run has been in {dest}.")
-        rows = (row for table in ledger.standing(place) for row in table.to_pylist())
-        output.write_text(page(rows, runs, Pictures(place, runs[-1].source)), encoding="utf-8")
+        batches = (batch for table in ledger.standing(place) for batch in table.to_batches())
+        pictures = Pictures(place, runs[-1].source)
+        found = records.listed_of(place, runs[-1].run)
+        text = page(batches, pictures, title=dest, listed=found.listed if found else None)
+        with atomic(output) as file:
+            file.write(text.encode("utf-8"))
     print_line(str(output))
 
 
