@@ -93,8 +93,8 @@ def test_tiles_and_a_report(
         assert told["id"] == f"https://example.org/iiif/two%20pages.tif/{page}"
         assert (told["width"], told["height"]) == (80, 60)
     capsys.readouterr()
-    assert main([*command, *tiles]) == 1  # the tiles are no scans, and what is done stays done
-    assert "the ledger has 4 scans" in capsys.readouterr().err
+    assert main([*command, *tiles]) == 0  # the tiles are no scans
+    assert capsys.readouterr().err == "0 coloured; the ledger has 4 scans.\n"
     target = tmp_path / "report.html"
     assert main(["archive", "report", str(out), "-o", str(target)]) == 0
     page = target.read_text(encoding="utf-8")
