@@ -2,8 +2,8 @@
 
 Weights are rounded per channel to 7 of their 8 bits: processors without dot-product instructions
 for bytes (before AVX-512 VNNI and AVX-VNNI) add pairs of products in 16 bits, which would overflow
-with 8 (measured: 0.3 dB worse, and other colours than elsewhere). Activations get 8 bits, over the
-range that they have on example pictures.
+with 8 (measured: 0.2 to 0.4 dB worse, and other colours than elsewhere). Activations get 8 bits,
+over the range that they have on example pictures.
 """
 
 from __future__ import annotations
