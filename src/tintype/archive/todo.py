@@ -19,7 +19,7 @@ import pyarrow as pa
 from tintype.archive import records
 from tintype.archive.known import Known, Recipe, hashes
 from tintype.archive.listing import Entry, Source
-from tintype.archive.places import place_of
+from tintype.archive.places import Place, place_of
 
 JOB = pa.schema(
     [
@@ -148,15 +148,28 @@ def _chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
 def _with_versions(source: Source, chunk: Sequence[Entry], known: Iterable[bool]) -> list[Entry]:
     """The versions of those scans of a list that the ledger knows: has one changed?"""
 
-    def asked(entry: Entry, wanted: bool) -> Entry:
-        if not wanted or entry.refusal:
-            return entry
-        place, key = source.locate(entry.source)
-        try:
-            found = place.find(key)
-        except OSError:
-            return entry
-        return entry if found is None else replace(entry, size=found.size, version=found.version)
+    asked = list(chunk)
+    far: list[int] = []
+    for number, (entry, wanted) in enumerate(zip(chunk, known, strict=True)):
+        if wanted and not entry.refusal:
+            place, key = source.locate(entry.source)
+            if place.local is None:
+                far.append(number)
+            else:  # threads would take longer than the file system does
+                asked[number] = _with_version(entry, place, key)
+    if far:
+        with ThreadPoolExecutor(_ASKING, thread_name_prefix="tintype-ask") as pool:
+            waiting = [(asked[n], *source.locate(asked[n].source)) for n in far]
+            for number, entry in zip(
+                far, pool.map(_with_version, *zip(*waiting, strict=True)), strict=True
+            ):
+                asked[number] = entry
+    return asked
 
-    with ThreadPoolExecutor(_ASKING, thread_name_prefix="tintype-ask") as pool:
-        return list(pool.map(asked, chunk, known))
+
+def _with_version(entry: Entry, place: Place, key: str) -> Entry:
+    try:
+        found = place.find(key)
+    except (OSError, ValueError):
+        return entry
+    return entry if found is None else replace(entry, size=found.size, version=found.version)

@@ -103,7 +103,8 @@ class Worker:
             why = f"Its worker died or hung, {deaths} times; the file may be hostile."
             return replace(_blank(entry), error=why, error_kind="crashed")
         if self._scanner is None:
-            return _blank(entry)
+            blank = _blank(entry)
+            return replace(blank, error=entry.refusal or None, error_kind=entry.kind or None)
         with self._turns.alone() if deaths else self._turns.together():
             self._journal.start(entry.id)
             row = self._scanner.do(entry)
