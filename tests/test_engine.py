@@ -171,9 +171,9 @@ def test_a_picture_of_the_working_size_is_seen_pixel_by_pixel(
     seen: list[np.ndarray] = []
     real = Session.run
 
-    def spy(self: Session, L: np.ndarray, *hints: np.ndarray, confidence: bool) -> object:
+    def spy(self: Session, L: np.ndarray, *hints: np.ndarray, **how: object) -> object:
         seen.append(L)
-        return real(self, L, *hints, confidence=confidence)
+        return real(self, L, *hints, **how)
 
     monkeypatch.setattr(Session, "run", spy)
     colorizer.colorize(grey)
@@ -265,9 +265,9 @@ def test_every_page_of_a_tiff(
     runs: list[int] = []
     real = Session.run
 
-    def spy(self: Session, L: np.ndarray, *hints: np.ndarray, confidence: bool) -> object:
+    def spy(self: Session, L: np.ndarray, *hints: np.ndarray, **how: object) -> object:
         runs.append(len(L))
-        return real(self, L, *hints, confidence=confidence)
+        return real(self, L, *hints, **how)
 
     monkeypatch.setattr(Session, "run", spy)
     source = tmp_path / "pages.tif"

@@ -48,10 +48,16 @@ class SlowColorizer(Colorizer):
     """Takes 0.15 s for each frame."""
 
     def predict(
-        self, L: Float, hint_ab: Float | None = None, hint_mask: Float | None = None
+        self,
+        L: Float,
+        hint_ab: Float | None = None,
+        hint_mask: Float | None = None,
+        *,
+        variant: int = 0,
+        confidence: bool = False,
     ) -> Prediction:
         time.sleep(0.15)
-        return super().predict(L, hint_ab, hint_mask)
+        return super().predict(L, hint_ab, hint_mask, variant=variant, confidence=confidence)
 
 
 def show(
