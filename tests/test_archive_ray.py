@@ -32,7 +32,7 @@ def _hook() -> Callable[[], None]:
         from tintype.archive import worker
         from tintype.archive.scan import Scanner
 
-        worker.LIMIT_S = 4.0
+        worker.LIMIT_S = 20.0
         real = Scanner.do
 
         def do(self, entry):  # type: ignore[no-untyped-def]
