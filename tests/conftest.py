@@ -23,6 +23,8 @@ from tintype.batch.manifest import MANIFEST_NAME
 from tintype.runtime import LEAN
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
     from tintype.export import Exported
     from tintype.models import Network
 
@@ -174,6 +176,34 @@ def export_small(tmp_path_factory: pytest.TempPathFactory) -> ExportSmall:
         return network, export(network, target, "model", "7", 192)
 
     return exported
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser, for the tests of a module."""
+    from playwright.sync_api import sync_playwright
+
+    from browsing import launched
+
+    with sync_playwright() as playwright:
+        yield launched(playwright)
+
+
+@pytest.fixture
+def context(chromium: Browser, address: str) -> Iterator[BrowserContext]:
+    """A fresh visitor of the server at ``address``, a fixture of the module."""
+    from browsing import visitor
+
+    with visitor(chromium, address) as context:
+        yield context
+
+
+@pytest.fixture
+def page(context: BrowserContext, address: str) -> Page:
+    """The page of that server, ready."""
+    from browsing import opened
+
+    return opened(context, address)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from browsing import barriers, launched, needs_chromium
+from browsing import barriers, needs_chromium
 from ledger_samples import HOSTILE, START, failed, ledger, pictures, row
 from tintype.archive.report import Extent
 from tintype.archive.report import page as report
@@ -32,12 +32,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     html = report(ledger(rows), pictures, title="s3://archive", listed=1000, extent=few)
     path.write_text(html, encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield launched(playwright)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from tintype.desktop import screen as shared
 from tintype.desktop.bars import GUESSES
 from tintype.engine import Colorizer, Options
 from tintype.images import read_image
-from tintype.runtime import Float, Prediction
+from tintype.runtime import Prediction
 
 Size = tuple[int, int]
 
@@ -31,18 +32,10 @@ class GatedColorizer(Colorizer):
     gate: threading.Event
     asked: int
 
-    def predict(
-        self,
-        L: Float,
-        hint_ab: Float | None = None,
-        hint_mask: Float | None = None,
-        *,
-        variant: int = 0,
-        confidence: bool = False,
-    ) -> Prediction:
+    def predict(self, *given: Any, **asked: Any) -> Prediction:
         self.asked += 1
         self.gate.wait(PATIENCE_S)
-        return super().predict(L, hint_ab, hint_mask, variant=variant, confidence=confidence)
+        return super().predict(*given, **asked)
 
 
 @pytest.fixture

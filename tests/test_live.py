@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -31,7 +32,7 @@ from tintype.desktop.screen import fitted, open_screen
 from tintype.engine import Colorizer, Options
 from tintype.errors import UnreadableFilm, UnwritableFilm
 from tintype.images import read_image
-from tintype.runtime import Float, Prediction
+from tintype.runtime import Prediction
 from tintype.video.probe import Film
 
 SMALL = Options(working_size=64)
@@ -47,17 +48,9 @@ def colorizer() -> Colorizer:
 class SlowColorizer(Colorizer):
     """Takes 0.15 s for each frame."""
 
-    def predict(
-        self,
-        L: Float,
-        hint_ab: Float | None = None,
-        hint_mask: Float | None = None,
-        *,
-        variant: int = 0,
-        confidence: bool = False,
-    ) -> Prediction:
+    def predict(self, *given: Any, **asked: Any) -> Prediction:
         time.sleep(0.15)
-        return super().predict(L, hint_ab, hint_mask, variant=variant, confidence=confidence)
+        return super().predict(*given, **asked)
 
 
 def show(

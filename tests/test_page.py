@@ -10,20 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from browsing import (
     at,
     barriers,
     chroma,
     coloured,
-    launched,
     needs_chromium,
-    opened,
     picture,
     pixel,
     serving,
-    visitor,
 )
 from conftest import grey_pixels
 from film_samples import write_film
@@ -37,23 +34,6 @@ def address(tmp_path_factory: pytest.TempPathFactory, tiny_guided_model: Path) -
     """Where a server listens whose network takes hints."""
     with serving(tmp_path_factory.mktemp("server"), tiny_guided_model) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield launched(playwright)
-
-
-@pytest.fixture
-def context(chromium: Browser, address: str) -> Iterator[BrowserContext]:
-    with visitor(chromium, address) as context:
-        yield context
-
-
-@pytest.fixture
-def page(context: BrowserContext, address: str) -> Page:
-    return opened(context, address)
 
 
 def test_a_picture_is_shown_grey_and_coloured_as_the_engine_colours_it(

@@ -12,25 +12,21 @@ import pytest
 from PIL import Image
 from playwright.sync_api import (
     Browser,
-    BrowserContext,
     Page,
     Request,
     Route,
     expect,
-    sync_playwright,
 )
 
 from browsing import (
     at,
     barriers,
     coloured,
-    launched,
     needs_chromium,
     opened,
     picture,
     pixel,
     serving,
-    visitor,
 )
 from conftest import build_tiny_graph
 from tintype.engine import Colorizer, Options
@@ -50,23 +46,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(tmp_path_factory: pytest.TempPathFactory, network: Path) -> Iterator[str]:
     with serving(tmp_path_factory.mktemp("server"), network) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield launched(playwright)
-
-
-@pytest.fixture
-def context(chromium: Browser, address: str) -> Iterator[BrowserContext]:
-    with visitor(chromium, address) as context:
-        yield context
-
-
-@pytest.fixture
-def page(context: BrowserContext, address: str) -> Page:
-    return opened(context, address)
 
 
 def tile(page: Page, variant: int) -> list[int]:

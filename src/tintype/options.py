@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Literal
 
 from tintype.errors import UsageError
@@ -169,6 +170,16 @@ def _require_range(name: str, value: object, rule: Field[object]) -> None:
     if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
         number = "a whole number" if whole else "a number"
         raise UsageError(f"{name} must be {number} from {low} to {high}, not {value!r}.")
+
+
+_NO_EFFECT = ("model", "batch_size")  # a result's record names the model by its checksum
+
+
+def decisive(options: Options) -> dict[str, object]:
+    """The options on which a result depends, as JSON would give them back."""
+    chosen = {name: value for name, value in asdict(options).items() if name not in _NO_EFFECT}
+    plain: dict[str, object] = json.loads(json.dumps(chosen))
+    return plain
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 _BUNDLED = Path(__file__).parent / "weights"
+_OUR_LICENCE = "Apache-2.0, trained on research data: see LICENSE-WEIGHTS.md"
+_OUR_SEEN = ("ImageNet", "COCO", "VOC", "SUN", "Places", "LFW", "Helen", "UTKFace")
 _AUTHORS = "https://colorizers.s3.us-east-2.amazonaws.com"
 _AUTHORS_LICENCE = "BSD-2-Clause, its authors' own: see github.com/richzhang/colorization"
 
@@ -106,10 +108,10 @@ _RECORDS: tuple[Weights, ...] = (
         version="2",
         sha256="2872aaa18328169fe38f3dcb0ffa148ab56ebfd6ebe2ec43bea365f4f2f572b5",
         size_bytes=20_319_688,
-        licence="Apache-2.0, trained on research data: see LICENSE-WEIGHTS.md",
+        licence=_OUR_LICENCE,
         summary="The default: everyday photographs, people and scenery; small and fast.",
         paper="",
-        seen=("ImageNet", "COCO", "VOC", "SUN", "Places", "LFW", "Helen", "UTKFace"),
+        seen=_OUR_SEEN,
         file="tintype-2.onnx",
         architecture="tintype",
         options=(
@@ -125,10 +127,10 @@ _RECORDS: tuple[Weights, ...] = (
         version="1",
         sha256="d629351a80ed6454ea67cc96dd4eef7eb1b252ef35343543e0488d6fffaeb90e",
         size_bytes=5_074_859,
-        licence="Apache-2.0, trained on research data: see LICENSE-WEIGHTS.md",
+        licence=_OUR_LICENCE,
         summary="The default's small pupil in int8: four times as fast, nearly as good; for film.",
         paper="",
-        seen=("ImageNet", "COCO", "VOC", "SUN", "Places", "LFW", "Helen", "UTKFace"),
+        seen=_OUR_SEEN,
         file="tintype-fast-1.onnx",
         architecture="tintype",
         options=(

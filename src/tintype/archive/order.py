@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from tintype.archive.known import Recipe
@@ -11,11 +11,9 @@ from tintype.archive.listing import Source
 from tintype.archive.tiles import address_of, check_identifier
 from tintype.archive.worker import Work
 from tintype.errors import UsageError
-from tintype.options import Options
+from tintype.options import Options, decisive
 from tintype.runtime import Session
 from tintype.zoo import graph_file, sha256_of
-
-_NO_EFFECT = ("model", "batch_size")
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def _title(path: Path) -> str:
 
 def _options(order: Order) -> str:
     """The options that change a result, as JSON with sorted keys."""
-    chosen = {key: value for key, value in asdict(order.options).items() if key not in _NO_EFFECT}
+    chosen = decisive(order.options)
     if order.tiles:
         chosen["tiles"] = order.tiles
     return json.dumps(chosen, sort_keys=True, ensure_ascii=False)

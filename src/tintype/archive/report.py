@@ -102,7 +102,7 @@ def page(
     body = join([laid_out(head, parts), enlarged()])
     report = "evaluation/report"
     styles = [f"{report}/{each}.css" for each in ("page", "charts", "print")]
-    styles += ["archive/report.css", "archive/report_enlarged.css"]
+    styles += ["archive/report.css", f"{report}/dialog.css", "archive/report_enlarged.css"]
     return document(f"{title} – Tintype archive", body, styles, "archive/report.js")
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import json
 import os
 import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +28,7 @@ from tintype.batch.manifest import (
 )
 from tintype.errors import AlreadyColour, TintypeError, UnreadableImage, UnwritableImage
 from tintype.images import part_prefix, read_image
+from tintype.options import decisive
 from tintype.runtime import available_cores
 from tintype.zoo import graph_sha256
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 Status = Literal["done", "current", "skipped", "failed"]
 
 _POLL_S = 0.2
-_NO_EFFECT = ("model", "batch_size")
 
 
 @dataclass(frozen=True)
@@ -87,9 +86,8 @@ def share_cores(tasks: int, jobs: int | None = None) -> tuple[int, int]:
 
 def recipe_of(colorizer: Colorizer, options: Options) -> Recipe:
     """What results of this colorizer and these options depend on, besides the pictures."""
-    chosen = {name: value for name, value in asdict(options).items() if name not in _NO_EFFECT}
-    plain = json.loads(json.dumps(chosen))
-    return Recipe(colorizer.name, colorizer.version, graph_sha256(options.model), plain)
+    digest = graph_sha256(options.model)
+    return Recipe(colorizer.name, colorizer.version, digest, decisive(options))
 
 
 class Batch:

@@ -25,6 +25,7 @@ from tintype.errors import MissingExtra, UsageError
 if TYPE_CHECKING:
     from tintype.archive.cluster import Pool
     from tintype.archive.order import Order
+    from tintype.archive.places import Place
     from tintype.archive.records import Run
     from tintype.archive.run import Runner
     from tintype.archive.status import Status
@@ -236,12 +237,10 @@ def report_command(dest: str, *, output: Path) -> None:
         from tintype.images import atomic
 
         place = place_of(completed(dest))
-        runs = records.runs_of(place)
-        if not runs:
-            raise UsageError(f"No archive run has been in {dest}.")
+        last = _last_run(place, dest)
         batches = (batch for table in ledger.standing(place) for batch in table.to_batches())
-        pictures = Pictures(place, runs[-1].source)
-        found = records.listed_of(place, runs[-1].run)
+        pictures = Pictures(place, last.source)
+        found = records.listed_of(place, last.run)
         text = page(batches, pictures, title=dest, listed=found.listed if found else None)
         with atomic(output) as file:
             file.write(text.encode("utf-8"))
@@ -297,17 +296,23 @@ def _pool(ray: str | None, group: int | None, device: str) -> Pool:
     return Pool(ray, group, device)
 
 
+def _last_run(place: Place, dest: str) -> Run:
+    """The record of the last run in DEST."""
+    from tintype.archive.records import runs_of
+
+    runs = runs_of(place)
+    if not runs:
+        raise UsageError(f"No archive run has been in {dest}.")
+    return runs[-1]
+
+
 def _last_order(dest: str) -> Order:
     """What the last run of an archive was asked to do."""
     from tintype.archive.order import Order
     from tintype.archive.places import place_of
-    from tintype.archive.records import runs_of
     from tintype.options import Options
 
-    runs = runs_of(place_of(dest))
-    if not runs:
-        raise UsageError(f"No archive run has been in {dest}.")
-    last: Run = runs[-1]
+    last = _last_run(place_of(dest), dest)
     taken: dict[str, Any] = {k: v for k, v in last.engine.items() if k not in _NO_HINTS}
     return Order(last.source, dest, Options(**taken), last.tiles)
 

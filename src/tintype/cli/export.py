@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tintype.download import sha256_of
 from tintype.errors import MissingExtra
 from tintype.quantising import quantise, views_of
 
@@ -106,9 +106,9 @@ def export(
 
 def _rounded(done: Exported, output: Path, examples: Path, size: int) -> Exported:
     """The int8 version of an exported graph."""
-    content = quantise(done.path, output, views_of(examples, _EXAMPLES, size)).read_bytes()
-    checksum = hashlib.sha256(content).hexdigest()
-    return replace(done, path=output, sha256=checksum, size_bytes=len(content))
+    quantise(done.path, output, views_of(examples, _EXAMPLES, size))
+    size_bytes = output.stat().st_size
+    return replace(done, path=output, sha256=sha256_of(output), size_bytes=size_bytes)
 
 
 def _record(name: str, version: str, done: Exported, model: Network) -> str:

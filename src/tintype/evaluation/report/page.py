@@ -44,7 +44,7 @@ def page_of(results: Results, gallery: Gallery | None) -> str:
     ]
     body = join([laid_out(_header(results), parts), lightbox()])
     report = "evaluation/report"
-    styles = [f"{report}/{each}.css" for each in ("page", "charts", "gallery", "print")]
+    styles = [f"{report}/{each}.css" for each in ("page", "charts", "dialog", "gallery", "print")]
     title = f"{results.protocol.set_name} – Tintype bench"
     return document(title, body, styles, f"{report}/page.js")
 
