@@ -103,6 +103,7 @@ def test_flagged_scans_are_kept_and_saved_as_a_list(page: Page) -> None:
     flags = page.locator("#sheet-least .flag")
     for i in range(len(HOSTILE)):
         flags.nth(i).click()
+    page.wait_for_timeout(500)  # the browser keeps what a page stores a moment later
     page.reload()
     page.locator('button[value="flagged"]').click()
     expect(page.locator(".card:visible")).to_have_count(len(HOSTILE))
