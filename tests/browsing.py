@@ -70,8 +70,10 @@ def visitor(chromium: Browser, address: str) -> Iterator[BrowserContext]:
             else faults.append(request.url)
         ),
     )
-    yield context
-    context.close()
+    try:
+        yield context
+    finally:
+        context.close()
     assert not faults
 
 

@@ -51,11 +51,12 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--runslow"):
-        return
-    skip = pytest.mark.skip(reason="slow: run with --runslow")
+        mark = pytest.mark.timeout(3600)
+    else:
+        mark = pytest.mark.skip(reason="slow: run with --runslow")
     for item in items:
         if "slow" in item.keywords:
-            item.add_marker(skip)
+            item.add_marker(mark)
 
 
 def _tensor(name: str, values: list[float]) -> onnx.TensorProto:
