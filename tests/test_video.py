@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -204,6 +206,19 @@ def test_containers_and_codecs(
     shown = frames[3].to_ndarray(format="gray").astype(float)
     wanted = 255 * samples.grey(3, 64, 96)
     assert np.abs(shown - wanted).mean() < 8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there SVT-AV1 asks for real time")
+def test_an_encoder_takes_neither_the_machine_nor_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As root, SVT-AV1 puts the thread that opens it before all else on the machine."""
+    film = Film.probe(samples.write_film(tmp_path / "a.mkv", 2, size=(64, 96)))
+    encoder = SegmentEncoder(tmp_path / "b.nut", film, "libsvtav1", Encoding())
+    policies = {os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")}
+    encoder.close()
+    assert policies == {os.SCHED_OTHER}
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_the_film_says_of_itself_is_kept(colorizer: Colorizer, tmp_path: Path) -> None:

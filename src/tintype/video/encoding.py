@@ -7,7 +7,10 @@ pieces are the same whether or not the work was interrupted.
 from __future__ import annotations
 
 import errno
+import os
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +19,7 @@ from typing import Self, cast
 import av
 import numpy as np
 from av.codec.context import Flags
+from av.container import OutputContainer
 from av.video.reformatter import ColorRange
 
 from tintype.errors import UnwritableFilm, UsageError
@@ -162,8 +166,6 @@ def encoder_options(encoder: str, how: Encoding, film: Film) -> dict[str, str]:
         options |= {"x264-params": ":".join(params)} if (params := list(_x264_params(film))) else {}
     if encoder == "libx265":
         options["x265-params"] = "log-level=error"
-    if encoder == "libsvtav1":
-        options["svtav1-params"] = "log-level=0"
     return options
 
 
@@ -203,6 +205,7 @@ class SegmentEncoder:
             stream = self._container.add_stream(encoder, rate=film.rate, options=options)
             self._stream = cast(av.VideoStream, stream)
             configure(self._stream, film, encoder, threads)
+            start(self._container)
 
     def write(self, frame: av.VideoFrame) -> None:
         """Encode a frame.
@@ -254,6 +257,40 @@ def configure(stream: av.VideoStream, film: Film, encoder: str, threads: int = 0
         context.bit_rate = 0
         context.flags |= Flags.qscale
         context.global_quality = 2 * 118  # FF_QP2LAMBDA; 2 is the finest usual step
+
+
+def start(container: OutputContainer) -> None:
+    """Open the encoders of an output that has all its streams.
+
+    SVT-AV1 does what its caller must undo: where it may, as root in a container, it makes the
+    thread that opens it and 40 of its own run in real time before everything else on the machine,
+    and it writes a page about itself to the terminal.
+
+    Raises:
+        av.FFmpegError: an encoder refuses what it was told.
+    """
+    os.environ.setdefault("SVT_LOG", "1")  # errors only
+    before = _schedules()
+    container.start_encoding()
+    for thread, now in _schedules().items():
+        usual = before.get(thread, (os.SCHED_OTHER, 0))
+        if now != usual:
+            with suppress(ProcessLookupError):  # it has ended
+                os.sched_setscheduler(thread, usual[0], os.sched_param(usual[1]))
+
+
+def _schedules() -> dict[int, tuple[int, int]]:
+    """Each thread's policy and priority; nothing where SVT-AV1 changes nothing, but on Linux."""
+    if sys.platform != "linux":
+        return {}
+    found = {}
+    for thread in map(int, os.listdir("/proc/self/task")):
+        with suppress(ProcessLookupError):
+            found[thread] = (
+                os.sched_getscheduler(thread),
+                os.sched_getparam(thread).sched_priority,
+            )
+    return found
 
 
 def _x264_params(film: Film) -> Iterator[str]:

@@ -24,6 +24,7 @@ from tintype.video.encoding import (
     encoder_for,
     encoder_options,
     holds_any_rate,
+    start,
     translated,
 )
 from tintype.video.joining import add_copy, comment_of, copy_description
@@ -116,7 +117,7 @@ class Recording:
         if self._film.rotation:
             self._picture.set_display_rotation(self._film.rotation)
         self._take_over(source, mark)
-        self._output.start_encoding()
+        start(self._output)
 
     def _take_over(self, source: InputContainer | None, mark: str | None) -> None:
         """Add the other streams, as far as the output holds them, and the metadata."""
