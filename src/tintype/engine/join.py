@@ -175,6 +175,26 @@ def _encode(linear: Float, dtype: np.dtype[np.generic]) -> Pixels:
     return cast(Pixels, out)
 
 
+def coloured_light(Y: Float, fy: Float, ab: Float) -> Float:
+    """Linear sRGB of colours inside the gamut that keep their luminance.
+
+    Args:
+        Y: (n,) relative luminance in [0, 1].
+        fy: (n,) (L + 16) / 116 of the same.
+        ab: (2, n) CIE a*b*, any range; where it leaves sRGB, chroma is reduced at constant L and
+            hue.
+
+    Returns:
+        (3, n) in [0, 1].
+    """
+    a, b = ab
+    linear = _coloured(fy, Y, a, b)
+    beyond = _outside(linear)
+    if len(beyond):
+        linear[:, beyond] = _less_chroma(fy[beyond], Y[beyond], a[beyond], b[beyond])
+    return linear
+
+
 def join_rows(pixels: Pixels, ab: Float) -> Pixels:
     """Give rows of a picture the colours ab, keeping their lightness.
 
@@ -187,12 +207,7 @@ def join_rows(pixels: Pixels, ab: Float) -> Pixels:
         lightness; colours outside sRGB have their chroma reduced at constant L and hue.
     """
     rows, width, _ = pixels.shape
-    Y, fy = _own_light(pixels)
-    a, b = ab.reshape(2, -1)
-    linear = _coloured(fy, Y, a, b)
-    beyond = _outside(linear)
-    if len(beyond):
-        linear[:, beyond] = _less_chroma(fy[beyond], Y[beyond], a[beyond], b[beyond])
+    linear = coloured_light(*_own_light(pixels), ab.reshape(2, -1))
     return _encode(linear, pixels.dtype).reshape(rows, width, 3)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tintype import color
 from tintype.engine.chroma import Chroma
-from tintype.engine.join import join
+from tintype.engine.join import bands, coloured_light
 
 Float = NDArray[np.float32]
 Codes = NDArray[np.uint8] | NDArray[np.uint16]
@@ -109,11 +109,17 @@ def lightness_table(signal: Signal) -> Float:
 
 
 @lru_cache(maxsize=8)
-def _grey_table(signal: Signal) -> NDArray[np.uint16]:
-    """The 16-bit sRGB grey that each code of Y' stands for: (2^depth,)."""
-    black, span = signal.grey_levels
-    grey = np.clip((np.arange(2**signal.depth) - black) / span, 0, 1)
-    return np.rint(grey * 65535).astype(np.uint16)
+def _light_table(signal: Signal) -> Float:
+    """Luminance Y of the same greys, and (L + 16) / 116: (2, 2^depth)."""
+    L = lightness_table(signal)
+    return np.stack([color.lightness_to_luminance(L), (L + 16) / 116]).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _encoded_table() -> Float:
+    """sRGB's R', G' or B' by the square root of linear light, in 65,536 steps."""
+    root = np.linspace(0, 1, 1 << 16)
+    return np.asarray(color.linear_to_srgb(root**2), np.float32)
 
 
 def plane(frame: av.VideoFrame, number: int) -> Codes:
@@ -169,7 +175,7 @@ class Painter:
     def codes(self, frame: av.VideoFrame) -> Codes:
         """Y' at the size of the view, averaged over areas: (height, width) of codes."""
         kind = "gray" if self.signal.depth <= 8 else "gray16le"
-        whole = av.VideoFrame.from_ndarray(plane(frame, 0).copy(), kind)
+        whole = av.VideoFrame.from_numpy_buffer(plane(frame, 0), kind)
         height, width = self.view
         small = self._down.reformat(whole, width, height, kind, interpolation="AREA")
         return plane(small, 0)
@@ -190,9 +196,17 @@ class Painter:
             (2, height, width) in [-0.5, 0.5]: those of the sRGB colour that has the lightness of
             the grey and this ab, with less chroma where it would leave the gamut.
         """
-        grey = _grey_table(self.signal)[codes][..., None]
-        rgb = join(grey, Chroma(ab, self.view, covered)).astype(np.float32) * np.float32(1 / 65535)
-        return color.rgb_to_ycbcr(np.moveaxis(rgb, -1, 0), self.signal.matrix, axis=0)[1:]
+        planes = Chroma(ab, self.view, covered)
+        out = np.empty((2, *self.view), np.float32)
+        table = _encoded_table()
+        for top, bottom in bands(self.view):
+            Y, fy = np.take(_light_table(self.signal), codes[top:bottom].ravel(), 1)
+            linear = coloured_light(Y, fy, planes.rows(top, bottom).reshape(2, -1))
+            steps = np.sqrt(linear, out=linear) * np.float32(len(table) - 1) + np.float32(0.5)
+            rgb = table[steps.astype(np.int32)]
+            chroma = color.rgb_to_ycbcr(rgb, self.signal.matrix, axis=0)[1:]
+            out[:, top:bottom] = chroma.reshape(2, bottom - top, -1)
+        return out
 
     def painted(self, frame: av.VideoFrame, chroma: Float) -> av.VideoFrame:
         """The frame with these Cb and Cr, its Y' untouched.
@@ -204,18 +218,18 @@ class Painter:
         frame.make_writable()
         centre, span = self.signal.chroma_levels
         shift = 16 - self.signal.depth
-        top = 2**self.signal.depth - 1
+        half = (1 << shift) >> 1
         for number, values in enumerate(chroma, 1):
             target = plane(frame, number)
             # Sixteen bits in between, so that smooth colours stay smooth.
-            wide = np.clip((values * span + centre) * 2**shift, 0, 65535).astype(np.uint16)
+            scaled = values * np.float32(span * 2**shift) + np.float32(centre * 2**shift + half)
+            wide = np.clip(scaled, 0, 65535).astype(np.uint16)
             sample = av.VideoFrame.from_ndarray(wide, "gray16le")
             height, width = target.shape
             large = plane(
                 self._up.reformat(sample, width, height, "gray16le", interpolation="BICUBIC"), 0
             )
-            half = (1 << shift) >> 1
-            target[:] = np.minimum((large.astype(np.uint32) + half) >> shift, top)
+            np.right_shift(large, shift, out=target, casting="unsafe")
         return frame
 
 
