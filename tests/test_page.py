@@ -137,6 +137,45 @@ def test_a_film_is_a_job_with_progress_and_a_result(page: Page, tmp_path: Path) 
     assert "reel-color.mp4" in download.value.suggested_filename
 
 
+def test_a_long_film_is_seen_in_colour_before_it_is_done(page: Page, tmp_path: Path) -> None:
+    page.evaluate(
+        """() => {
+            window.shown = [];
+            const film = document.getElementById("film");
+            film.addEventListener("loadedmetadata", () => window.shown.push([
+                film.getAttribute("src").replace(/.*\\//, ""),
+                film.videoWidth, film.videoHeight, Math.round(film.duration),
+            ]));
+        }"""
+    )
+    film = write_film(tmp_path / "reel.mp4", 400, codec="libx264", size=(120, 160))
+    page.set_input_files("#files", str(film))
+    expect(page.locator("#film")).to_have_attribute("src", re.compile("/result$"), timeout=60_000)
+    expect(page.locator("#busy")).to_be_hidden()
+    expect(page.locator("#film")).to_have_js_property("readyState", 4)
+    shown = page.evaluate("window.shown.filter(([name]) => !name.includes('-'))")
+    assert [entry for entry in shown if entry[0] != "index.m3u8"] == [
+        ["sample", 320, 120, 5],
+        ["result", 160, 120, 16],
+    ]
+
+
+def test_a_film_is_made_again_with_another_strength(page: Page, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "reel.mp4", 30, codec="libx264")
+    page.set_input_files("#files", str(film))
+    expect(page.locator("#film")).to_have_attribute("src", re.compile("/result$"), timeout=30_000)
+    first = page.locator("#film").get_attribute("src")
+    expect(page.locator("#again")).to_be_hidden()
+    page.locator("#vivid").click()
+    page.locator("#again").click()
+    expect(page.locator("#film")).not_to_have_attribute("src", first or "")
+    expect(page.locator("#film")).to_have_attribute("src", re.compile("/result$"), timeout=30_000)
+    expect(page.locator("#again")).to_be_hidden()
+    page.locator("#usual").click()
+    page.reload()
+    expect(page.locator("#again")).to_be_visible()
+
+
 def test_the_camera_is_shown_in_colour(page: Page) -> None:
     page.locator("#live").click()
     expect(page.locator("#camera")).to_be_visible()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -63,6 +64,47 @@ def test_a_film_is_done_watched_and_fetched_in_parts(client: TestClient, tmp_pat
     with av.open(io.BytesIO(stream), format="mpegts") as watched:
         assert {s.type for s in watched.streams} == {"video", "audio"}
         assert sum(1 for _ in watched.decode(video=0)) == 60
+
+
+def test_a_sample_of_a_film_is_there_first(client: TestClient, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "a.mp4", 250, codec="libx264")
+    sent = {"file": ("a.mp4", film.read_bytes())}
+    job = client.post("/v1/jobs", files=sent, data={"sample": "0.4s@1"}).json()
+    address = f"/v1/jobs/{job['id']}/sample"
+    assert job["links"]["sample"] is None
+    seen = [
+        json.loads(line.removeprefix("data: "))
+        for line in client.get(job["links"]["events"]).text.splitlines()
+        if line.startswith("data: ")
+    ]
+    assert any(body["links"]["sample"] and body["state"] == "running" for body in seen)
+    assert seen[-1]["state"] == "done"
+    assert seen[-1]["links"]["sample"] == address
+    answer = client.get(address)
+    assert answer.headers["content-type"] == "video/mp4"
+    with av.open(io.BytesIO(answer.content)) as made:
+        frames = [frame.to_ndarray(format="yuv444p") for frame in made.decode(video=0)]
+    with av.open(str(film)) as source:
+        height, width = source.streams.video[0].height, source.streams.video[0].width
+    assert len(frames) == 10
+    assert frames[0].shape[1:] == (height, 2 * width)
+    grey, coloured = frames[0][1:, :, :width], frames[0][1:, :, width:]
+    assert np.ptp(grey.astype(int)) < np.ptp(coloured.astype(int))
+
+
+def test_what_has_no_sample(client: TestClient, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "a.mp4", 30, codec="libx264").read_bytes()
+    for wanted in ("soon", "0s", "61s"):
+        answer = client.post("/v1/jobs", files={"file": film}, data={"sample": wanted})
+        assert answer.status_code == 422, wanted
+    job = client.post("/v1/jobs", files={"file": film}, data={"sample": "5s"}).json()
+    done = until_ended(client, job["id"])
+    assert (done["state"], done["links"]["sample"]) == ("done", None)  # it is not longer than that
+    answer = client.get(f"/v1/jobs/{job['id']}/sample")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        404,
+        "The job has no sample, or not yet.",
+    )
 
 
 def test_a_zip_comes_back_with_a_report(client: TestClient) -> None:

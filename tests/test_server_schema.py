@@ -45,6 +45,7 @@ OPERATIONS = (
     "POST /v1/jobs/{job_id}/cancel",
     "GET /v1/jobs/{job_id}/events",
     "GET /v1/jobs/{job_id}/result",
+    "GET /v1/jobs/{job_id}/sample",
     "GET /v1/jobs/{job_id}/watch/{piece}",
     "GET /healthz",
     "GET /readyz",

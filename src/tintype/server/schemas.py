@@ -88,6 +88,12 @@ class FilmForm(BaseModel):
     codec: str | None = Field(default=None, max_length=20, examples=["h264"])
     crf: int | None = Field(default=None, ge=0, le=63, description="Lower is better.")
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] | None = None
+    sample: str | None = Field(
+        default=None,
+        max_length=20,
+        description="Make so much of it first, grey beside coloured, without sound: links.sample.",
+        examples=["5s", "5s@01:20"],
+    )
     drop_unsupported: bool = Field(
         default=True, description="Leave out streams that the container cannot hold; they are told."
     )
@@ -183,6 +189,7 @@ class LinksBody(BaseModel):
     result: str | None = None
     confidence: str | None = None
     watch: str | None = Field(default=None, description="HLS of a film while it is being made.")
+    sample: str | None = Field(default=None, description="The sample of a film, once it is there.")
 
 
 class JobBody(BaseModel):
@@ -201,12 +208,13 @@ class JobBody(BaseModel):
     links: LinksBody
 
     @classmethod
-    def of(cls, job: Job, *, watched: bool = False) -> JobBody:
+    def of(cls, job: Job, *, watched: bool = False, sampled: bool = False) -> JobBody:
         """A record, for clients.
 
         Args:
             job: the record.
             watched: whether there is something to watch.
+            sampled: whether its sample is finished.
         """
         here, ended = f"/v1/jobs/{job.id}", job.outcome
         done = ended is not None and ended.state == "done"
@@ -232,6 +240,7 @@ class JobBody(BaseModel):
                 result=f"{here}/result" if done else None,
                 confidence=f"{here}/result?part=confidence" if second else None,
                 watch=f"{here}/watch/index.m3u8" if watched else None,
+                sample=f"{here}/sample" if sampled else None,
             ),
         )
 

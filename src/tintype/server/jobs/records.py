@@ -36,6 +36,9 @@ Kind = Literal["film", "pictures", "picture"]
 ATTEMPTS = 3
 """After so many workers died over a job it has failed."""
 
+SAMPLE = "sample.mp4"
+"""Name of a film's sample in an attempt's folder."""
+
 _ID = re.compile(r"[0-9A-Za-z_-]{22}")
 
 
@@ -49,7 +52,7 @@ class Order:
         source: file in the job's folder.
         target: name of the result.
         options: fields of ``tintype.Options`` that differ from the defaults.
-        film: of films: steady, codec, crf, drop_unsupported.
+        film: of films: steady, codec, crf, sample, drop_unsupported.
         confidence: of pictures: whether how sure the network is is asked for, too.
         owner: who may see it; "" is everybody.
         created: in seconds since 1970.
@@ -247,6 +250,10 @@ class Jobs:
     def watched(self, job: Job) -> Path:
         """The folder of a film's pieces, which can be watched while it is made."""
         return self.work(job.id, job.attempts) / "watch"
+
+    def sample(self, job: Job) -> Path:
+        """Where a film's sample is when it is finished."""
+        return self.work(job.id, job.attempts) / SAMPLE
 
     def beat(self, job_id: str, attempt: int) -> bool:
         """Say that the work goes on; False when it is no longer this attempt's."""

@@ -13,19 +13,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tintype.errors import TintypeError, UnreadableFilm, UnreadableImage, UsageError
 from tintype.options import Hint, Options
 from tintype.server.jobs.archives import pack, unpack
-from tintype.server.jobs.records import Advance, Jobs, Order, Outcome
+from tintype.server.jobs.records import SAMPLE, Advance, Jobs, Order, Outcome
 from tintype.server.settings import Limits
 
 if TYPE_CHECKING:
     from tintype.batch import Outcome as BatchOutcome
+    from tintype.engine import Colorizer
     from tintype.video.encoding import Encoding
+    from tintype.video.film import FilmOptions
     from tintype.video.probe import Film
     from tintype.video.watching import Watching
 
@@ -130,17 +132,15 @@ def _without_paths(text: str, folder: Path, desk: _Desk) -> str:
 
 def _sparing(note: Callable[[Advance], None]) -> Callable[[Advance], None]:
     """Says not more than twice a second how far the work is, and how fast it goes."""
-    begun: list[tuple[float, int]] = []
+    begun: dict[bool, tuple[float, int]] = {}
     last = [0.0]
 
     def say(advance: Advance) -> None:
         now = time.monotonic()
-        if not begun:
-            begun.append((now, advance.done))
+        since, first = begun.setdefault(advance.stage == "sample", (now, advance.done))
         if now - last[0] < _NOTE_EVERY_S and advance.done < advance.total:
             return
         last[0] = now
-        since, first = begun[0]
         rate = (advance.done - first) / max(now - since, 1e-3)
         note(Advance(advance.done, advance.total, advance.stage, round(rate, 2)))
 
@@ -167,9 +167,12 @@ def _film(desk: _Desk) -> tuple[list[Path], tuple[str, ...]]:
             f"The film has {film.frames} frames; this server takes {limits.frames} at most."
         )
     given = dict(desk.order.film)
+    wanted = given.pop("sample", None)
     encoding = {name: given.pop(name) for name in ("codec", "crf", "preset") if name in given}
     how = FilmOptions(encoding=Encoding(**encoding), **given)  # type: ignore[arg-type]
     colorizer = Colorizer.load(desk.options.model, desk.task.device, desk.task.threads)
+    if isinstance(wanted, str):
+        _sample(desk, colorizer, film, wanted, how)
     watching = _watching(desk, film, how.encoding)
     notes: tuple[str, ...] = ()
     for state in colorize_film(colorizer, desk.source, desk.target, desk.options, how):
@@ -182,6 +185,20 @@ def _film(desk: _Desk) -> tuple[list[Path], tuple[str, ...]]:
     if watching is not None:
         watching.close()
     return [desk.target], notes
+
+
+def _sample(desk: _Desk, colorizer: Colorizer, film: Film, wanted: str, how: FilmOptions) -> None:
+    """Make a film's sample, unless an earlier attempt has, or the film is not longer."""
+    from tintype.video.encoding import Encoding
+    from tintype.video.preview import Sample, write_preview
+
+    path, part = desk.work / SAMPLE, Sample.parse(wanted)
+    length_s = (film.frames or 0) / film.rate
+    if path.exists() or 0 < length_s <= part.start_s + part.length_s:
+        return
+    how = replace(how, encoding=Encoding())
+    for state in write_preview(colorizer, desk.source, path, part, desk.options, how):
+        desk.note(Advance(state.done, max(state.total, state.done), "sample"))
 
 
 def _watching(desk: _Desk, film: Film, encoding: Encoding) -> Watching | None:

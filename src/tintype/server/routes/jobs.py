@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.datastructures import UploadFile
 
-from tintype.errors import TintypeError
+from tintype.errors import TintypeError, UsageError
 from tintype.server.jobs.records import Job, Jobs, Order
 from tintype.server.problems import Problem, problem_of
 from tintype.server.routes.forms import (
@@ -30,14 +30,17 @@ from tintype.server.schemas import FilmForm, JobBody, OptionsForm, engine_option
 from tintype.server.state import State, owner_of, state_of
 from tintype.server.uploads import RESULTS, film_target, recognised, safe_name
 from tintype.video.names import PLAYLIST
+from tintype.video.preview import Sample
 
 router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
 
 _LOOK_S = 0.5
 _ALIVE_S = 15.0
+_LONGEST_SAMPLE_S = 60
 _PIECE = re.compile(rf"index\{PLAYLIST}|\d{{6}}\.ts")
 _TYPES = {PLAYLIST: "application/vnd.apple.mpegurl", ".ts": "video/mp2t"}
 _RESULT: dict[str, Any] = {media_type: {} for media_type in RESULTS.values()}
+_SAMPLE: dict[str, Any] = {RESULTS[".mp4"]: {}}
 _FILM_FIELDS = frozenset(FilmForm.model_fields)
 
 _EXAMPLE = {
@@ -138,6 +141,8 @@ def _accept(state: State, given: _Given) -> Job:
         target = upload.suffix
         film = given.film.model_dump(exclude_none=True)
         container = film.pop("container", None)
+        if "sample" in film:
+            _refuse_long(Sample.parse(film["sample"]))
         if upload.kind == "film" and given.reference is not None:
             sentence = "A reference is for pictures; this API takes none for films."
             raise Problem(422, sentence, "usage-error")
@@ -157,6 +162,11 @@ def _accept(state: State, given: _Given) -> Job:
             created=time.time(),
         )
         return state.jobs.submit(job_id, order)
+
+
+def _refuse_long(sample: Sample) -> None:
+    if sample.length_s > _LONGEST_SAMPLE_S:
+        raise UsageError(f"A sample has {_LONGEST_SAMPLE_S} seconds at most.")
 
 
 def _plain(options: Any) -> dict[str, object]:
@@ -293,9 +303,29 @@ async def watch(request: Request, job_id: str, piece: str) -> FileResponse:
     return FileResponse(path, media_type=_TYPES[path.suffix])
 
 
+@router.get(
+    "/{job_id}/sample",
+    summary="See a film's sample",
+    response_class=FileResponse,
+    responses={
+        200: {"description": "Some seconds of it, grey beside coloured.", "content": _SAMPLE},
+        206: {"description": "The part that Range asks for."},
+        416: {"description": "The file has no such part."},
+        **PROBLEMS,
+    },
+)
+async def sample(request: Request, job_id: str) -> FileResponse:
+    """What was asked for with ``sample``; it is there before the film is."""
+    job = await _job(request, job_id)
+    path = state_of(request).jobs.sample(job)
+    if not path.is_file():
+        raise Problem(404, "The job has no sample, or not yet.")
+    return FileResponse(path, media_type=RESULTS[path.suffix])
+
+
 def _body(jobs: Jobs, job: Job) -> JobBody:
     watched = (jobs.watched(job) / f"index{PLAYLIST}").is_file()
-    return JobBody.of(job, watched=watched)
+    return JobBody.of(job, watched=watched, sampled=jobs.sample(job).is_file())
 
 
 async def _job(request: Request, job_id: str) -> Job:

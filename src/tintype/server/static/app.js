@@ -2,11 +2,11 @@
 
 import * as api from "./api.js";
 import { startCamera, whyNot } from "./camera.js";
-import { colour, failed, newItem, remember, take, work } from "./colouring.js";
+import { colour, failed, filmAgain, newItem, remember, take, work } from "./colouring.js";
 import { handle } from "./hands.js";
 import { sample } from "./picture.js";
 import { download, save, saveAll, share } from "./saving.js";
-import { drawCard, offerHints, select } from "./showing.js";
+import { drawCard, offerAgain, offerHints, select } from "./showing.js";
 import { $, items, now, say, setting } from "./state.js";
 import { kept } from "./store.js";
 import { chooseStrength, showStrength } from "./strength.js";
@@ -75,6 +75,7 @@ function again() {
   $("reference").setAttribute("aria-pressed", String(Boolean(now.current.reference)));
   now.current.saved = null;
   remember(now.current);
+  offerAgain(now.current);
   if (now.current.L) colour(now.current).catch((error) => failed(now.current, error));
 }
 
@@ -97,6 +98,7 @@ function choose() {
     now.hinting = !now.hinting;
     offerHints(now.current);
   });
+  $("again").addEventListener("click", () => filmAgain(now.current));
   $("save").addEventListener("click", save);
   $("save-all").addEventListener("click", saveAll);
   $("share").addEventListener("click", share);

@@ -3,12 +3,13 @@
 import * as api from "./api.js";
 import { written } from "./hints.js";
 import { chromaOf, opened } from "./picture.js";
-import { drawCard, drawStrip, offerHints, play, reveal, select, show } from "./showing.js";
+import { drawCard, drawStrip, offerAgain, offerHints, reveal, select, show, watch } from "./showing.js";
 import { $, busy, items, now, say } from "./state.js";
 import { keep } from "./store.js";
 import { t } from "./strings.js";
 import { answerOf, chosen, offerVariants } from "./variants.js";
 
+const SAMPLE = "5s"; // of a film, seen before the rest is coloured
 const FILMS = /\.(mp4|m4v|mov|mkv|avi|webm|mpe?g|ts|m2ts|wmv|flv|gif)$/i;
 const AT_ONCE = 2; // pictures that are opened and coloured at a time
 
@@ -41,9 +42,9 @@ export function newItem(file, name, kept = {}) {
 }
 
 export function remember(item) {
-  const { id, file, name, kind, strength, variant, model, reference, job } = item;
+  const { id, file, name, kind, strength, variant, model, reference, job, made } = item;
   const given = { strength, variant, model, reference, hints: item.hints ?? [] };
-  return keep({ id, file, name, kind, job, ...given, at: items.indexOf(item) });
+  return keep({ id, file, name, kind, job, made, ...given, at: items.indexOf(item) });
 }
 
 export async function work(added) {
@@ -124,20 +125,38 @@ function step(item, key) {
   if (item === now.current) busy(t(key));
 }
 
+/** Do a film anew, as it is chosen now; what was being made is given up. */
+export function filmAgain(item) {
+  if (item.job && item.state !== "done") api.cancel(item.job).catch(() => {}); // it may be gone
+  item.job = null;
+  item.state = "new";
+  show(item);
+  return film(item);
+}
+
 async function film(item) {
+  const turn = (item.turn = {});
+  const over = () => item.turn !== turn;
   try {
     if (!item.job) {
-      const sent = (part) => progress(item, t("sending", Math.round(100 * part)));
-      item.job = await api.submit(item.file, item.name, { strength: item.strength, model: item.model }, sent);
+      const chosen = { strength: item.strength, model: item.model };
+      const sent = (part) => over() || progress(item, t("sending", Math.round(100 * part)));
+      const job = await api.submit(item.file, item.name, { ...chosen, sample: SAMPLE }, sent);
+      if (over()) return void api.cancel(job).catch(() => {});
+      Object.assign(item, { job, made: chosen });
       remember(item);
+      if (item === now.current) offerAgain(item);
     }
     const ended = await api.follow(item.job, (job) => {
+      if (over()) return;
       item.job = job;
-      const { done, total, rate } = job.progress;
+      const { done, total, rate, stage } = job.progress;
       const part = total ? Math.floor((100 * done) / total) : 0;
-      progress(item, job.state === "queued" ? t("waiting") : t("making", part, Math.round(rate)));
-      if (item === now.current && job.links.watch) play(job.links.watch, true);
+      const making = t(stage === "sample" ? "sampling" : "making", part, Math.round(rate));
+      progress(item, job.state === "queued" ? t("waiting") : making);
+      if (item === now.current) watch(job.links);
     });
+    if (over()) return;
     if (ended.state !== "done") throw new Error(ended.error || t("failed"));
     item.state = "done";
     item.told = "";
@@ -145,6 +164,7 @@ async function film(item) {
     if (item === now.current) show(item);
     if (ended.notes.length) say(ended.notes.join(" "));
   } catch (error) {
+    if (over()) return;
     if (error.status === 404) item.job = null;
     failed(item, error);
   }

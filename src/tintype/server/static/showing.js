@@ -24,14 +24,15 @@ export function show(item) {
   $("model").value = item.model;
   $("reference").setAttribute("aria-pressed", String(Boolean(item.reference)));
   for (const id of ["doubt", "reference"]) $(id).hidden = isFilm;
+  offerAgain(item);
   offerHints(item);
   offerVariants(item);
   busy(item.state === "done" || item.state === "failed" ? "" : item.told || t(item.state));
   if (isFilm) {
     const links = item.job?.links;
-    if (links?.result) play(links.result, false);
-    else if (links?.watch) play(links.watch, true);
-    if ($("film").hidden) play((item.url ??= URL.createObjectURL(item.file)), false); // grey, until then
+    if (links?.result) play(links.result);
+    else if (links) watch(links);
+    if ($("film").hidden) play((item.url ??= URL.createObjectURL(item.file))); // grey, until then
     return;
   }
   if (!item.preview || !now.viewer) return;
@@ -39,6 +40,12 @@ export function show(item) {
   now.viewer.strength = item.strength;
   now.viewer.show(item.preview, item.answer ?? null);
   $("doubt").disabled = !item.answer?.sure;
+}
+
+/** A film can be made anew when something else is chosen than it is being, or has been, made with. */
+export function offerAgain({ kind, job, made, strength, model }) {
+  const same = !made || (made.strength === strength && made.model === model);
+  $("again").hidden = kind !== "film" || !job || same;
 }
 
 /** Hints are offered where the network takes them. */
@@ -107,9 +114,19 @@ function remove(item) {
   select(items[Math.min(at, items.length - 1)] ?? null);
 }
 
-export function play(source, unfinished) {
+/** What there is of a film that is being made: its sample, then its beginning where that can be played. */
+export function watch(links) {
   const video = $("film");
-  if (unfinished && !video.canPlayType("application/vnd.apple.mpegurl")) return;
-  if (video.getAttribute("src") !== source) video.src = source;
+  const shown = video.getAttribute("src");
+  const turn = !links.sample || shown === links.watch || (shown === links.sample && video.ended);
+  if (links.watch && turn && video.canPlayType("application/vnd.apple.mpegurl")) play(links.watch);
+  else if (links.sample) play(links.sample);
+}
+
+function play(source) {
+  const video = $("film");
   video.hidden = false;
+  if (video.getAttribute("src") === source) return;
+  video.muted = video.autoplay = source.endsWith("/sample") && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  video.src = source;
 }

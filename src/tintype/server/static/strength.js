@@ -1,6 +1,7 @@
 // How strong the colours are: the slider, its marks, and what is known of these.
 
 import { remember } from "./colouring.js";
+import { offerAgain } from "./showing.js";
 import { $, now } from "./state.js";
 import { t } from "./strings.js";
 import { offerVariants } from "./variants.js";
@@ -30,6 +31,7 @@ function become(strength) {
 
 function settle() {
   remember(now.current);
+  offerAgain(now.current);
   offerVariants(now.current);
 }
 
