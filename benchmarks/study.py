@@ -75,31 +75,31 @@ VARIANTS = {
     ),
 }
 
-LONGER = ("phases.0.pictures=50016", "validate_every=16672")
-"""What every architecture sees: the same 50,016 crops of the same pictures."""
+SAME = ("phases.0.pictures=25008", "validate_every=8336")
+"""What every architecture sees: the same 25,008 crops of the same pictures."""
 
 COMMON = (
-    "phases=[{pictures: 50016, batch: 48, size: 128, crops: [128, 160]}]",
+    "phases=[{pictures: 25008, batch: 48, size: 128, crops: [128, 160]}]",
     "optimizer={warmup_pictures: 4800, ema_decay: 0.99}",
-    "validate_every=16672",
+    "validate_every=8336",
 )
 """The same, and the optimizer of the others, for networks whose recipe is for a longer training."""
 
 NETWORKS = {
-    "baseline": LONGER,
-    "autoencoder": (*LONGER, "options.width=33"),
-    "resnet18": LONGER,
-    "fusion": (*LONGER, "options.width=27"),
-    "unet_palette": (*LONGER, "options.width=13"),
-    "unetpp": (*LONGER, "options.width=8"),
+    "baseline": SAME,
+    "autoencoder": (*SAME, "options.width=33"),
+    "resnet18": SAME,
+    "fusion": (*SAME, "options.width=27"),
+    "unet_palette": (*SAME, "options.width=13"),
+    "unetpp": (*SAME, "options.width=8"),
     "eccv16": (*COMMON, "options.width=14"),
     "siggraph17": (*COMMON, "options.width=10"),
     "tintype": (*COMMON, "options.context_width=128", "options.decoder_widths=[64, 48, 48]"),
-    "pix2pix": LONGER,
-    "dcgan": LONGER,
-    "scgan": LONGER,
+    "pix2pix": SAME,
+    "dcgan": SAME,
+    "scgan": SAME,
     "mcgan": (
-        *LONGER,
+        *SAME,
         'data.train=["train/train-*.tar"]',
         "options.domains=47",
         "options.width=8",
