@@ -106,8 +106,8 @@ _RECORDS: tuple[Weights, ...] = (
     Weights(
         name="tintype",
         version="2",
-        sha256="2872aaa18328169fe38f3dcb0ffa148ab56ebfd6ebe2ec43bea365f4f2f572b5",
-        size_bytes=20_319_688,
+        sha256="ca3997cad3f5a57d83a7b86bb5c97e7bbfb8d630c331f63297055ab2ab47b43f",
+        size_bytes=24_050_039,
         licence=_OUR_LICENCE,
         summary="The default: everyday photographs, people and scenery; small and fast.",
         paper="",
@@ -120,6 +120,7 @@ _RECORDS: tuple[Weights, ...] = (
             ("temperature", 0.6),
             ("confidence_slope", 1.225),
             ("confidence_offset", 0.436),
+            ("guide", 32),
         ),
     ),
     Weights(
