@@ -35,7 +35,7 @@ def quantise(graph: Path, target: Path, examples: Iterable[Feed]) -> Path:
     Args:
         graph: a float graph that keeps the contract.
         target: the .onnx to write; replaced in one step.
-        examples: inputs to find the ranges on.
+        examples: inputs to find the ranges on; hints that they lack are none.
 
     Returns:
         ``target``.
@@ -52,11 +52,11 @@ def quantise(graph: Path, target: Path, examples: Iterable[Feed]) -> Path:
         folded, made = Path(folder) / "folded.onnx", Path(folder) / target.name
         try:
             logging.disable(logging.WARNING)  # the quantiser recommends what was just done
-            _fold(graph, folded)
+            inputs = _fold(graph, folded)
             quantize_static(
                 folded,
                 made,
-                _Examples(iter(examples)),
+                _Examples(iter(examples), inputs),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 reduce_range=True,
@@ -73,14 +73,19 @@ def quantise(graph: Path, target: Path, examples: Iterable[Feed]) -> Path:
     return target
 
 
-def _fold(graph: Path, target: Path) -> None:
-    """Weights that are stored as fp16 become float32 constants, which the quantiser can see."""
+def _fold(graph: Path, target: Path) -> set[str]:
+    """Weights that are stored as fp16 become float32 constants, which the quantiser can see.
+
+    Returns:
+        The names of the graph's inputs.
+    """
     ort = onnx_runtime()
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(target)
     options.log_severity_level = 4
-    ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    return {each.name for each in session.get_inputs()}
 
 
 def views_of(pictures: Path, count: int, size: int) -> Iterator[Feed]:
@@ -102,9 +107,13 @@ def views_of(pictures: Path, count: int, size: int) -> Iterator[Feed]:
 class _Examples:
     """Inputs as ONNX Runtime reads them: None at the end."""
 
-    def __init__(self, left: Iterator[Feed]) -> None:
-        self._left = left
+    def __init__(self, left: Iterator[Feed], inputs: set[str]) -> None:
+        self._left, self._guided = left, "hint_mask" in inputs
 
     def get_next(self) -> Feed | None:
         """The next input, or None."""
-        return next(self._left, None)
+        feed = next(self._left, None)
+        if feed is None or not self._guided:
+            return feed
+        mask = np.zeros_like(feed["L"])
+        return {"hint_ab": mask.repeat(2, 1), "hint_mask": mask} | feed

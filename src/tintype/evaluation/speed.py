@@ -20,7 +20,6 @@ import numpy as np
 from tintype.errors import UsageError
 from tintype.progress import Progress
 from tintype.quantising import Feed, quantise
-from tintype.runtime import Session
 
 PEERS = ("eccv16", "siggraph17")
 """The published networks that times are compared with; random weights are as fast as any."""
@@ -232,14 +231,10 @@ def quantised(graph: Path, target: Path, size: int) -> Path:
         MissingExtra: without onnx.
         UsageError: ONNX Runtime cannot quantise this graph.
     """
-    return quantise(graph, target, _noise(Session(graph, device="cpu").guided, size))
+    return quantise(graph, target, _noise(size))
 
 
-def _noise(guided: bool, size: int) -> Iterator[Feed]:
+def _noise(size: int) -> Iterator[Feed]:
     rng = np.random.default_rng(0)
     for _ in range(_CALIBRATION_PICTURES):
-        feed = {"L": rng.uniform(0, 100, (1, 1, size, size)).astype(np.float32)}
-        if guided:
-            shapes = {"hint_ab": (1, 2, size, size), "hint_mask": (1, 1, size, size)}
-            feed |= {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-        yield feed
+        yield {"L": rng.uniform(0, 100, (1, 1, size, size)).astype(np.float32)}
