@@ -30,7 +30,6 @@ from tintype.server.schemas import FilmForm, JobBody, OptionsForm, engine_option
 from tintype.server.state import State, owner_of, state_of
 from tintype.server.uploads import RESULTS, film_target, recognised, safe_name
 from tintype.video.names import PLAYLIST
-from tintype.video.preview import Sample
 
 router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
 
@@ -41,6 +40,11 @@ _PIECE = re.compile(rf"index\{PLAYLIST}|\d{{6}}\.ts")
 _TYPES = {PLAYLIST: "application/vnd.apple.mpegurl", ".ts": "video/mp2t"}
 _RESULT: dict[str, Any] = {media_type: {} for media_type in RESULTS.values()}
 _SAMPLE: dict[str, Any] = {RESULTS[".mp4"]: {}}
+_IN_PARTS: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The part that Range asks for."},
+    416: {"description": "The file has no such part."},
+    **PROBLEMS,
+}
 _FILM_FIELDS = frozenset(FilmForm.model_fields)
 
 _EXAMPLE = {
@@ -142,7 +146,7 @@ def _accept(state: State, given: _Given) -> Job:
         film = given.film.model_dump(exclude_none=True)
         container = film.pop("container", None)
         if "sample" in film:
-            _refuse_long(Sample.parse(film["sample"]))
+            _refuse_sample(film["sample"])
         if upload.kind == "film" and given.reference is not None:
             sentence = "A reference is for pictures; this API takes none for films."
             raise Problem(422, sentence, "usage-error")
@@ -164,8 +168,11 @@ def _accept(state: State, given: _Given) -> Job:
         return state.jobs.submit(job_id, order)
 
 
-def _refuse_long(sample: Sample) -> None:
-    if sample.length_s > _LONGEST_SAMPLE_S:
+def _refuse_sample(wanted: str) -> None:
+    """Say now what would fail later: what is no part of a film, or too long a one."""
+    from tintype.video.preview import Sample  # brings FFmpeg, which the server else does without
+
+    if Sample.parse(wanted).length_s > _LONGEST_SAMPLE_S:
         raise UsageError(f"A sample has {_LONGEST_SAMPLE_S} seconds at most.")
 
 
@@ -262,9 +269,7 @@ async def _events(jobs: Jobs, job: Job) -> AsyncIterator[str]:
     response_class=FileResponse,
     responses={
         200: {"description": "The file.", "content": _RESULT},
-        206: {"description": "The part that Range asks for."},
-        416: {"description": "The file has no such part."},
-        **PROBLEMS,
+        **_IN_PARTS,
     },
 )
 async def result(request: Request, job_id: str, part: str = "result") -> FileResponse:
@@ -309,9 +314,7 @@ async def watch(request: Request, job_id: str, piece: str) -> FileResponse:
     response_class=FileResponse,
     responses={
         200: {"description": "Some seconds of it, grey beside coloured.", "content": _SAMPLE},
-        206: {"description": "The part that Range asks for."},
-        416: {"description": "The file has no such part."},
-        **PROBLEMS,
+        **_IN_PARTS,
     },
 )
 async def sample(request: Request, job_id: str) -> FileResponse:
