@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -115,6 +116,16 @@ def test_a_film_is_shown_at_its_own_rate(screen: str, colorizer: Colorizer, tmp_
     assert summary.seconds >= 0.75 * window.shown.time_s  # it did not run as fast as it could
     assert "frames shown in" in str(summary)
     assert 1 <= summary.predicted <= summary.shown
+
+
+def test_ctrl_c_in_the_terminal_ends_it_as_q_does(
+    screen: str, colorizer: Colorizer, tmp_path: Path
+) -> None:
+    interrupt = lambda window: signal.raise_signal(signal.SIGINT)  # noqa: E731
+    steps = [(at_frame(3), interrupt), (ended, nothing)]
+    summary, window = show(film(tmp_path / "ball.mkv", 100), colorizer, steps)
+    assert summary.shown >= 3
+    assert not window._projector.ended
 
 
 def test_a_film_plays_at_another_rate(screen: str, colorizer: Colorizer, tmp_path: Path) -> None:

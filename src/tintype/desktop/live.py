@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -99,7 +100,7 @@ class LiveWindow:
         self._bind()
 
     def run(self) -> Summary:
-        """Show the window until it is closed.
+        """Show the window until it is closed, from the terminal too (Ctrl-C).
 
         Raises:
             TintypeError: what the projector raises.
@@ -109,7 +110,8 @@ class LiveWindow:
         self._tick()
         self._report()
         try:
-            self._root.mainloop()
+            with suppress(KeyboardInterrupt):
+                self._root.mainloop()
         finally:
             self._projector.close()
             self._stop_recording()
@@ -167,7 +169,8 @@ class LiveWindow:
 
     def _fail(self, _: type[BaseException], error: BaseException, __: TracebackType | None) -> None:
         """Tk would print what goes wrong in a callback, and go on."""
-        self._failure = self._failure or error
+        if not isinstance(error, KeyboardInterrupt):
+            self._failure = self._failure or error
         self._root.quit()
 
     def _tick(self) -> None:
