@@ -78,10 +78,11 @@ def test_odd_names_in_a_folder(tmp_path: Path, tiny_model: Path, write_grey: Gre
     with open(raw, "wb") as file:
         file.write((scans / ODD[0]).read_bytes())
     (scans / "loop").symlink_to(scans)
+    (scans / "circle.png").symlink_to(scans / "circle.png")
     tally = run(order_for(scans, out, tiny_model)).tally
-    assert (tally.done, tally.failed) == (len(ODD) + 1, 1)
+    assert (tally.done, tally.failed) == (len(ODD) + 2, 2)
     rows = rows_of(out)
-    assert set(rows) == {*ODD, "caf\\udce9.png"}
+    assert set(rows) == {*ODD, "caf\\udce9.png", "circle.png"}
     assert rows["caf\\udce9.png"]["error_kind"] == "key"
     assert {name for name in files(out) if not name.startswith("_tintype")} == set(ODD)
 

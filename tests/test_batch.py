@@ -20,6 +20,7 @@ from tintype.batch import Batch, Outcome, share_cores
 from tintype.batch.manifest import MANIFEST_NAME
 from tintype.batch.plan import Plan, make_plan, plan_for_pipe
 from tintype.engine import Colorizer
+from tintype.images import read_image
 from tintype.options import Hint, Options
 from tintype.runtime import available_cores
 
@@ -99,6 +100,23 @@ def test_missing_result_is_made_again(scans: Path, run: Runs) -> None:
     run(scans)
     (scans / "a-color.jpg").unlink()
     assert statuses(run(scans)) == {"current": 3, "done": 1}
+
+
+def test_a_result_that_a_power_cut_left_empty_is_made_again(scans: Path, run: Runs) -> None:
+    run(scans)
+    (scans / "a-color.jpg").write_bytes(b"")
+    assert statuses(run(scans)) == {"current": 3, "done": 1}
+    assert read_image(scans / "a-color.jpg").tintype_mark
+
+
+def test_another_reference_under_the_same_name_makes_results_again(
+    scans: Path, run: Runs, tmp_path: Path, write_colour: GreyWriter
+) -> None:
+    lent = write_colour(tmp_path / "lent.png")
+    assert statuses(run(scans, references=(str(lent),))) == {"done": 4}
+    assert statuses(run(scans, references=(str(lent),))) == {"current": 4}
+    write_colour(lent, height=40)
+    assert statuses(run(scans, references=(str(lent),))) == {"done": 4}
 
 
 def test_other_options_make_results_again_but_batch_size_does_not(scans: Path, run: Runs) -> None:

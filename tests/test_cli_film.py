@@ -50,6 +50,9 @@ def test_several_films_into_a_folder(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["x.png", "y.mp4"], "runs of their own"),
         (["x.mp4", "y.mp4", "-o", "one.mp4"], "give -o a folder"),
         (["x.mp4", "--steady", "2"], "--steady"),
+        (["x.mp4", "--hint", "1,1,#ff0000"], "films take --reference"),
+        (["x.mp4", "--json"], "are for pictures"),
+        (["x.mp4", "--jobs", "2"], "are for pictures"),
         (["missing.mp4"], "missing.mp4 cannot be opened as a film: No such file"),
     ],
 )
@@ -58,6 +61,17 @@ def test_what_makes_no_sense_is_said(
 ) -> None:
     assert run(*arguments) in (1, 2)
     assert message in capsys.readouterr().err
+
+
+def test_options_of_the_other_kind_of_output_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = samples.write_film(tmp_path / "a.mkv", 3)
+    assert run(source, "--quality", 50) == 1
+    assert "the quality of a film is --crf" in capsys.readouterr().err
+    assert run(source, "-o", tmp_path / "f_%04d.png", "--codec", "ffv1") == 1
+    assert "not for numbered pictures" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mkv"}
 
 
 def test_a_film_does_not_replace_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -189,6 +189,25 @@ def test_the_newer_work_counts_and_errors_are_events() -> None:
     assert worker.take() == []
 
 
+@pytest.mark.parametrize("finish", [True, False])
+def test_what_was_ordered_is_finished_where_that_is_asked_for(finish: bool) -> None:
+    begun, go_on, done = threading.Event(), threading.Event(), []
+
+    def save(name: str) -> Generator[object, None, None]:
+        begun.set()
+        go_on.wait(10)
+        done.append(name)
+        yield name
+
+    worker: Worker[object] = Worker("test", str)
+    worker.order(save("a"))
+    worker.order(save("b"))
+    begun.wait(10)
+    threading.Timer(0.2, go_on.set).start()
+    worker.close(10, finish=finish)
+    assert done == (["a", "b"] if finish else ["a"])
+
+
 def iter_of(*items: object) -> Generator[object, None, None]:
     yield from items
 

@@ -270,6 +270,43 @@ def test_a_key_is_asked_for_once(chromium: Browser, tmp_path: Path, tiny_model: 
         page.close()
 
 
+def test_a_colour_that_is_dragged_gives_up_the_requests_before(page: Page, tmp_path: Path) -> None:
+    coloured(page, picture(tmp_path))
+    page.locator("#hints").click()
+    page.mouse.click(*at(page, 0.75, 0.5))
+    disc = page.locator("#disc").bounding_box()
+    assert disc is not None
+    given_up: list[str] = []
+    page.on("requestfailed", lambda request: given_up.append(request.url))
+    page.route("**/v1/predict*", lambda route: (page.wait_for_timeout(150), route.continue_()))
+    page.mouse.move(disc["x"] + 100, disc["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(disc["x"] + 170, disc["y"] + 60, steps=6)
+    page.mouse.up()
+    expect(page.locator("#busy")).to_be_hidden(timeout=15000)
+    assert given_up
+    expect(page.locator("#said")).not_to_contain_text("grandma.png")
+    expect(page.locator("#cards .failed")).to_have_count(0)
+    red, green, _ = pixel(page, 0.78, 0.5)
+    assert red > green + 15
+
+
+def test_what_is_changed_while_it_is_saved_is_saved_anew(
+    page: Page, tmp_path: Path, tiny_guided_model: Path
+) -> None:
+    path = picture(tmp_path)
+    coloured(page, path)
+    saved = []
+    page.route("**/v1/colorize", lambda route: (page.wait_for_timeout(300), route.continue_()))
+    for strength in (1.0, 1.5):
+        with page.expect_download() as download:
+            page.locator("#save").click()
+            page.locator("#strength").fill("1.5")
+        saved.append(Path(download.value.path()).read_bytes())
+        engine = Colorizer.load(tiny_guided_model, "cpu")
+        assert saved[-1] == engine.colorize(path.read_bytes(), Options(strength=strength))
+
+
 def test_a_colour_is_given_moved_taken_back_and_saved(page: Page, tmp_path: Path) -> None:
     coloured(page, picture(tmp_path))
     page.locator("#hints").click()

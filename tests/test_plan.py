@@ -59,9 +59,11 @@ def test_links_between_folders_end(tmp_path: Path) -> None:
     (tmp_path / "in/again").symlink_to(tmp_path / "in")
     (tmp_path / "in/far").symlink_to(tmp_path / "far")
     (tmp_path / "in/broken.png").symlink_to(tmp_path / "gone")
+    (tmp_path / "in/circle.png").symlink_to(tmp_path / "in/circle.png")
     plan = make_plan([str(tmp_path / "in")])
     assert targets(plan, tmp_path / "in") == ["a-color.png", "far/b-color.png"]
-    assert [name for name, _ in plan.refused] == [str(tmp_path / "in/broken.png")]
+    refused = [str(tmp_path / "in" / name) for name in ("broken.png", "circle.png")]
+    assert [name for name, _ in plan.refused] == refused
 
 
 def test_pattern_is_expanded_and_keeps_structure(here: Path) -> None:

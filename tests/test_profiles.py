@@ -200,3 +200,10 @@ def test_cmyk_with_and_without_a_profile_gets_srgb() -> None:
         assert picture.profile is None
         data, _ = encode_image(picture, as_pages(picture), mark=None)
         assert np.asarray(samples.opened(data)).max() < 80
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+def test_a_curve_that_divides_by_nothing_is_no_curve(kind: int) -> None:
+    numbers = np.array([1 << 16, 0, 0, 0], ">i4")[: 3 + (kind == 2)]
+    tag = b"para\0\0\0\0" + kind.to_bytes(2, "big") + b"\0\0" + numbers.tobytes()
+    assert profiles._curve(tag) is None

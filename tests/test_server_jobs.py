@@ -42,16 +42,17 @@ def zipped(files: dict[str, bytes]) -> bytes:
 def test_a_film_is_done_watched_and_fetched_in_parts(client: TestClient, tmp_path: Path) -> None:
     options = {"g": "25"}
     film = write_film(tmp_path / "a.mp4", 60, codec="libx264", sound=True, options=options)
-    answer = client.post("/v1/jobs", files={"file": ("Hafen 1931.avi", film.read_bytes())})
+    answer = client.post("/v1/jobs", files={"file": ("inline Hafen 1931.avi", film.read_bytes())})
     assert answer.status_code == 202
     job = answer.json()
     assert answer.headers["location"] == job["links"]["self"]
-    assert (job["kind"], job["state"], job["name"]) == ("film", "queued", "Hafen 1931.mp4")
+    assert (job["kind"], job["state"], job["name"]) == ("film", "queued", "inline Hafen 1931.mp4")
     done = until_ended(client, job["id"])
     assert (done["state"], done["attempts"]) == ("done", 1), done
     assert done["progress"]["done"] == 60
     whole = client.get(done["links"]["result"])
-    assert "Hafen%201931-color.mp4" in whole.headers["content-disposition"]
+    assert "attachment; filename" in whole.headers["content-disposition"]
+    assert "inline%20Hafen%201931-color.mp4" in whole.headers["content-disposition"]
     with av.open(io.BytesIO(whole.content)) as made:
         assert [stream.type for stream in made.streams] == ["video", "audio"]
         assert sum(1 for _ in made.decode(video=0)) == 60
@@ -97,6 +98,8 @@ def test_what_has_no_sample(client: TestClient, tmp_path: Path) -> None:
     for wanted in ("soon", "0s", "61s"):
         answer = client.post("/v1/jobs", files={"file": film}, data={"sample": wanted})
         assert answer.status_code == 422, wanted
+    answer = client.post("/v1/jobs", files={"file": film}, data={"hint": "1,1,#ff0000"})
+    assert (answer.status_code, answer.json()["detail"][:5]) == (422, "Hints")
     job = client.post("/v1/jobs", files={"file": film}, data={"sample": "5s"}).json()
     done = until_ended(client, job["id"])
     assert (done["state"], done["links"]["sample"]) == ("done", None)  # it is not longer than that

@@ -379,6 +379,20 @@ def test_a_full_disk_ends_cleanly(
     assert colour(colorizer, source, target).done == 30
 
 
+@pytest.mark.parametrize("left", [b"", b"torn"])
+def test_a_state_that_a_power_cut_tore_is_made_again(
+    left: bytes, colorizer: Colorizer, tmp_path: Path
+) -> None:
+    source, target = samples.write_film(tmp_path / "a.mkv", 6), tmp_path / "b.mkv"
+    work = films.colorize_film(colorizer, source, target, Options(working_size=64), FilmOptions())
+    next(work)
+    work.close()
+    folder = tmp_path / "b.mkv.tintype-parts"
+    (folder / "000000.npz").write_bytes(left)
+    (folder / "000000.nut").write_bytes(b"")
+    assert colour(colorizer, source, target).done == 6
+
+
 def films_translated(path: Path) -> object:
     from tintype.video.encoding import translated
 

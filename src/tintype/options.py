@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
 from dataclasses import Field, asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Literal
 
 from tintype.errors import UsageError
@@ -172,12 +174,24 @@ def _require_range(name: str, value: object, rule: Field[object]) -> None:
         raise UsageError(f"{name} must be {number} from {low} to {high}, not {value!r}.")
 
 
+def _with_content(reference: str) -> str:
+    """A reference and the sha256 of its file; alone when there is none, which is said later."""
+    for path in (Path(reference), Path(reference.rpartition("@")[0])):
+        if path.is_file():
+            return f"{reference} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    return reference
+
+
 _NO_EFFECT = ("model", "batch_size")  # a result's record names the model by its checksum
 
 
 def decisive(options: Options) -> dict[str, object]:
-    """The options on which a result depends, as JSON would give them back."""
+    """The options on which a result depends, as JSON would give them back.
+
+    A reference is told by its content: another picture under the same name gives other colours.
+    """
     chosen = {name: value for name, value in asdict(options).items() if name not in _NO_EFFECT}
+    chosen["references"] = [_with_content(name) for name in options.references]
     plain: dict[str, object] = json.loads(json.dumps(chosen))
     return plain
 

@@ -119,10 +119,15 @@ class Folder:
                 key, top = f"{here}/{entry.name}" if here else entry.name, not here
                 if (entry.name.startswith(".") and not hidden) or (top and key in skipped):
                     continue
-                if entry.is_file():
+                try:
+                    is_file, is_folder = entry.is_file(), entry.is_dir()
+                except OSError:  # a link in a circle, or to where one may not look
+                    yield Found(key, UNREADABLE, "")
+                    continue
+                if is_file:
                     with suppress(FileNotFoundError):  # it has gone meanwhile
                         yield _found(key, entry.stat())
-                elif entry.is_dir() and (who := _identity(Path(entry.path))) not in seen:
+                elif is_folder and (who := _identity(Path(entry.path))) not in seen:
                     seen.add(who)
                     below.append(key)
             waiting.extend(reversed(below))

@@ -118,7 +118,7 @@ class Source:
     def _of_place(self) -> Iterator[Entry]:
         for found in self.place.walk(self.dest, (OWN, TILES)):
             if found.size == UNREADABLE:
-                yield _refused(found.key, "folder", "The folder cannot be read.")
+                yield _refused(found.key, "folder", "It cannot be read.")
                 continue
             if PurePosixPath(found.key).suffix.lower() not in SUFFIXES:
                 continue

@@ -194,6 +194,8 @@ class Batch:
             known.confidence_stamp and task.confidence.is_file()
         ):
             return False  # it is missing, or was left from an older result
+        if not _is_untouched(target, known.target_stamp) and not _is_readable(target):
+            return False  # damaged since, as by a power cut
         if stamp and known.source_stamp == stamp:
             return True
         if known.source_sha256 != sha256_of(task.source):
@@ -213,6 +215,8 @@ class Batch:
         for path, stamp in zip(task.written, stamps, strict=False):
             if not os.path.lexists(path) or _is_untouched(path, stamp):
                 continue
+            if stamp and path.is_file() and not path.stat().st_size:
+                continue  # what a power cut leaves
             if not stamp and path.is_file() and _has_mark(path):
                 continue
             raise UnwritableImage(
@@ -258,6 +262,14 @@ def _make_folder(folder: Path) -> None:
 def _is_untouched(path: Path, stamp: Stamp) -> bool:
     """Whether a file still is what was written there."""
     return bool(stamp) and path.is_file() and target_stamp(path) == stamp
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        read_image(path)
+    except TintypeError:
+        return False
+    return True
 
 
 def _has_mark(path: Path) -> bool:

@@ -252,12 +252,13 @@ def _walk(
             path = here / entry.name
             if entry.name.startswith("."):
                 continue
-            if entry.is_file():
+            is_file, is_folder = os.path.isfile(path), os.path.isdir(path)  # loops are neither
+            if is_file:
                 yield from _take(path, base, own, plan)
-            elif entry.is_dir() and (key := _key(path)) not in seen:
+            elif is_folder and (key := _key(path)) not in seen:
                 seen.add(key)
                 below.append(path)
-            elif not entry.is_dir() and _is_picture(path):
+            elif not is_folder and _is_picture(path):
                 plan.refused.append((str(path), UnreadableImage(_NO_FILE.format(path))))
         waiting.extend(reversed(below))
 

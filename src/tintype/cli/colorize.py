@@ -104,7 +104,7 @@ def colorize(
     if any(is_film(name) for name in inputs) or (pipe is not None and holds_film(pipe.head)):
         if pipe is None and not all(is_film(name) for name in inputs):
             raise UsageError("Films and pictures are coloured in runs of their own.")
-        _refuse_for_film(confidence, variants)
+        _refuse_for_film(options, confidence, variants, jobs, as_json)
         work = chosen_film_work(ctx, inputs, output, suffix, overwrite, device)
         how = chosen_film_options(ctx)
         if is_streamed(work):
@@ -147,7 +147,13 @@ def colorize(
     return stopped or int(bool(tally.counts["failed"] or (piped and not tally.counts["done"])))
 
 
-def _refuse_for_film(confidence: bool, variants: int) -> None:
+def _refuse_for_film(
+    options: Options, confidence: bool, variants: int, jobs: int | None, as_json: bool
+) -> None:
+    if options.hints:
+        raise UsageError("--hint is for pictures; films take --reference FRAME@TIME.")
+    if jobs is not None or options.batch_size > 1 or as_json:
+        raise UsageError("--jobs, --batch-size and --json are for pictures.")
     if confidence:
         raise UsageError("--confidence is for pictures; films have no confidence picture.")
     if variants > 1:

@@ -93,7 +93,7 @@ class PictureWindow:
             self._root.withdraw()
             self._stop.set()
             self._looking.close(0)
-            self._writing.close(_PATIENCE_S)
+            self._writing.close(_PATIENCE_S, finish=True)
 
     def _build(self) -> None:
         root = self._root

@@ -59,10 +59,17 @@ class Worker(Generic[Event]):
             self._events.clear()
             return events
 
-    def close(self, patience_s: float) -> None:
-        """Begin no other job, and wait for the one in work."""
+    def close(self, patience_s: float, *, finish: bool = False) -> None:
+        """Wait for the job in work.
+
+        Args:
+            patience_s: how long.
+            finish: do what was ordered before, too; else no other job is begun.
+        """
         with self._changed:
             self._closed = True
+            if not finish:
+                self._waiting.clear()
             self._changed.notify()
         self._thread.join(patience_s)
 
@@ -82,7 +89,7 @@ class Worker(Generic[Event]):
         with self._changed:
             self._working = 0
             self._changed.wait_for(lambda: self._waiting or self._closed)
-            if self._closed:
+            if not self._waiting:
                 return None
             number, job = self._waiting.popleft()
             self._working = number

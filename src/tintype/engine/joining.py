@@ -77,9 +77,11 @@ def joined(
     with ThreadPoolExecutor(threads, thread_name_prefix="tintype-join") as pool:
         streams: list[JoinedImage] = []
         pages: list[pyvips.Image] = []
+        held = 0  # pixels of all pages that are joined before the first is written
         for number, chroma in enumerate(chromas):
             pixels = picture.pixels(number)
-            if pixels.width * pixels.height <= AT_ONCE_PIXELS:
+            held += pixels.width * pixels.height
+            if held <= AT_ONCE_PIXELS:
                 helpers = pool if threads > 1 else None
                 pages.append(_joined_at_once(pixels, chroma, helpers, picture.name))
                 continue

@@ -385,6 +385,8 @@ def atomic(target: Path) -> Iterator[BinaryIO]:
     try:
         with temporary.open("x+b") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave an empty file under the name
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -102,7 +102,7 @@ def _curve(tag: bytes) -> NDArray[np.float64] | None:
             return np.interp(x, np.linspace(0, 1, count), values / 65535)
         if tag[:4] == b"para":
             return _parametric(x, tag)
-    except (struct.error, ValueError, IndexError):
+    except (struct.error, ValueError, IndexError, ArithmeticError):
         pass
     return None
 

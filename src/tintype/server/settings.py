@@ -26,7 +26,10 @@ class Limits:
     )
     pixels: int = field(default=50_000_000, metadata={"help": "of a picture coloured at once"})
     pages: int = field(default=64, metadata={"help": "of a picture coloured at once"})
-    job_pixels: int = field(default=1_000_000_000, metadata={"help": "of a picture in a job"})
+    job_pixels: int = field(
+        default=1_000_000_000,
+        metadata={"help": "of all pages of a picture in a job, each 500,000,000 at most"},
+    )
     film_pixels: int = field(default=4096 * 2304, metadata={"help": "of one frame of a film"})
     frames: int = field(default=500_000, metadata={"help": "of a film"})
     zip_files: int = field(default=10_000, metadata={"help": "in a zip"})

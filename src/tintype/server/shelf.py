@@ -50,8 +50,7 @@ class Shelf:
 
     def takes_hints(self, name: str) -> bool | None:
         """Whether a network takes hints; None when it is not loaded."""
-        with self._lock:
-            loaded = self._loaded.get(name)
+        loaded = self._loaded.get(name)  # without the lock, which is held while a network loads
         return None if loaded is None else loaded.guided
 
     def offered(self) -> list[Weights]:

@@ -17,6 +17,7 @@ import av
 
 from tintype.engine import Colorizer, Options
 from tintype.errors import UsageError
+from tintype.options import decisive
 from tintype.temporal import STEADY
 from tintype.video.decoding import Damage, frames_of
 from tintype.video.encoding import Encoding, SegmentEncoder
@@ -134,7 +135,7 @@ def colorize_film(
         refuse_colour(film)
     made_with = {
         "model": [colorizer.name, colorizer.version],
-        "options": hashlib.sha256(repr(options).encode()).hexdigest(),
+        "options": hashlib.sha256(repr(decisive(options)).encode()).hexdigest(),
         "how": asdict(how),
     }
     yield from make_film(output, painter_of(colorizer, film, options, how), made_with)

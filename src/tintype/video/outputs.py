@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tintype.errors import UnwritableFilm
+from tintype.errors import UnwritableFilm, UsageError
 from tintype.video.decoding import Timing, timing_of
 from tintype.video.encoding import (
     Encoding,
@@ -158,10 +158,15 @@ def output_for(
 
     Raises:
         UnwritableFilm: the output does not take the codec, a stream, or the film's timing.
-        UsageError: quality or speed for an encoder that has none.
+        UsageError: quality or speed for an encoder that has none; for numbered pictures, or
+            theirs for a film.
         UnreadableFilm: the source cannot be opened.
     """
     pictures = is_sequence(str(target))
+    if pictures and encoding != Encoding():
+        raise UsageError("--codec, --crf and --preset are for films, not for numbered pictures.")
+    if quality is not None and not pictures:
+        raise UsageError("--quality is for pictures; the quality of a film is --crf.")
     encoder = "" if pictures else encoder_for(target, encoding)
     losses = film.others if pictures else tuple(unsupported_streams(film, target))
     if not drop_unsupported:

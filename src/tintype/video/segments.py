@@ -7,7 +7,9 @@ number of frames alone, so that interrupted and uninterrupted work make the same
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,11 +86,19 @@ class Segments:
     def _position(self) -> Position:
         position = Position()
         while not position.ended and self.is_whole(position.segment):
-            with np.load(self._state(position.segment), allow_pickle=False) as arrays:
-                state = {name: arrays[name] for name in arrays.files}
-            frame, pts, ended = (int(state.pop(f"next.{name}")) for name in ("frame", "pts", "end"))
-            position = Position(position.segment + 1, frame, pts, state, bool(ended))
+            try:
+                state = self._kept(position.segment)
+                frame, pts, end = (
+                    int(state.pop(f"next.{name}")) for name in ("frame", "pts", "end")
+                )
+            except (ValueError, EOFError, KeyError, zipfile.BadZipFile):
+                break  # the machine lost its power meanwhile: it is made again
+            position = Position(position.segment + 1, frame, pts, state, bool(end))
         return position
+
+    def _kept(self, number: int) -> State:
+        with np.load(self._state(number), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
 
     def is_whole(self, number: int) -> bool:
         """Whether a segment is finished."""
@@ -127,6 +137,10 @@ class Segments:
         try:
             with part.open("wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]
+                file.flush()
+                os.fsync(file.fileno())
+            with self.part(number).open("rb") as film:
+                os.fsync(film.fileno())  # the state must never outlive the frames in a power cut
             self.part(number).replace(self.film(number))
             part.replace(self._state(number))
         except OSError as error:

@@ -70,10 +70,10 @@ def switch(fields: dict[str, Any], name: str) -> bool:
     return text in ("true", "1", "yes", "on")
 
 
-def disposition(name: str) -> str:
+def disposition(name: str, kind: str = "inline") -> str:
     """A Content-Disposition that gives a file its name, in any script (RFC 6266)."""
     plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
-    return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
 
 
 _FORM: dict[str, dict[str, object]] = {

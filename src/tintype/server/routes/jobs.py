@@ -150,6 +150,10 @@ def _accept(state: State, given: _Given) -> Job:
         if upload.kind == "film" and given.reference is not None:
             sentence = "A reference is for pictures; this API takes none for films."
             raise Problem(422, sentence, "usage-error")
+        if upload.kind == "film" and options.hints:
+            raise Problem(
+                422, "Hints are for pictures; this API takes none for films.", "usage-error"
+            )
         if upload.kind == "film" and given.confidence:
             raise Problem(422, "A film has no confidence picture; pictures have.", "usage-error")
         if upload.kind == "film":
@@ -283,7 +287,7 @@ async def result(request: Request, job_id: str, part: str = "result") -> FileRes
     path = jobs.folder(job.id) / job.outcome.results[number]
     stem = job.order.name.rsplit(".", 1)[0]
     name = f"{stem}-{'color' if number == 0 else part}{path.suffix}"
-    headers = {"Content-Disposition": disposition(name).replace("inline", "attachment")}
+    headers = {"Content-Disposition": disposition(name, "attachment")}
     return FileResponse(path, headers=headers, media_type=RESULTS[path.suffix])
 
 

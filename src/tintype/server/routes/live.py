@@ -38,6 +38,7 @@ _DECODER_ERRORS = (
 )
 _SILENCE_S = 60.0  # a view that sends nothing for so long is closed
 _CAMERA_SIZE = 192  # the network's view, unless asked otherwise: speed before finesse
+_USED = {"strength", "working_size", "force"}
 _FULL, _TOO_LARGE, _ODD = 1013, 1009, 1003
 
 
@@ -103,14 +104,14 @@ class Latest:
     def __init__(self) -> None:
         self.received = self.dropped = 0
         self.closed = False
-        self._frame: bytes | None = None
+        self._frame: tuple[int, bytes] | None = None
         self._news = asyncio.Event()
 
     def put(self, frame: bytes) -> None:
         """A frame came."""
         self.received += 1
         self.dropped += self._frame is not None
-        self._frame = frame
+        self._frame = self.received, frame
         self._news.set()
 
     def close(self) -> None:
@@ -118,8 +119,8 @@ class Latest:
         self.closed = True
         self._news.set()
 
-    async def take(self) -> bytes | None:
-        """The newest frame as soon as there is one; None when no more will come."""
+    async def take(self) -> tuple[int, bytes] | None:
+        """The newest frame and its number as soon as there is one; None when no more will come."""
         while self._frame is None and not self.closed:
             self._news.clear()
             await self._news.wait()
@@ -156,11 +157,12 @@ async def _serve(socket: WebSocket, state: State) -> None:
     projector, latest = Projector(colorizer, state.settings.limits), Latest()
     listening = asyncio.create_task(_listen(socket, state, projector, latest))
     try:
-        while (frame := await latest.take()) is not None:
+        while (taken := await latest.take()) is not None:
+            number, frame = taken
             begun = time.perf_counter()
             coloured = await state.live_gate.run(projector.colour, frame)
             ms = round(1000 * (time.perf_counter() - begun), 1)
-            told = {"frame": latest.received, "dropped": latest.dropped, "ms": ms}
+            told = {"frame": number, "dropped": latest.dropped, "ms": ms}
             await socket.send_text(json.dumps(told))
             await socket.send_bytes(coloured)
             state.metrics.frames.labels("coloured").inc()
@@ -185,6 +187,8 @@ async def _listen(socket: WebSocket, state: State, projector: Projector, latest:
                 latest.put(data)
             else:
                 given = _json(message.get("text") or "")
+                if useless := sorted(given.keys() - _USED):
+                    raise Problem(422, f"{useless[0]}: is no option of a live view.", "usage-error")
                 options = {"working_size": _CAMERA_SIZE, "force": True, **given}
                 projector.options = engine_options(parsed(OptionsBody, options))
     except TimeoutError:

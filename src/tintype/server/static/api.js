@@ -69,8 +69,9 @@ export function form(file, name, options) {
 }
 
 /** The whole picture in colour, as a Blob. */
-export async function colorize(file, name, options) {
-  const answer = await asked("/v1/colorize", { method: "POST", body: form(file, name, options) });
+export async function colorize(file, name, options, signal = undefined) {
+  const body = form(file, name, options);
+  const answer = await asked("/v1/colorize", { method: "POST", body, signal });
   return answer.blob();
 }
 
@@ -120,6 +121,7 @@ export function follow(job, told) {
   });
 }
 
+export const resultOf = async (job) => (await asked(job.links.result)).blob();
 export const cancel = (job) => asked(job.links.cancel, { method: "POST" });
 export const models = async () => (await asked("/v1/models")).json();
 export const jobs = async () => (await asked("/v1/jobs")).json();

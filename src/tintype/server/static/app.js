@@ -58,7 +58,7 @@ async function dropped(transfer) {
   const walk = async (entry) => {
     if (entry.isFile) {
       const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-      if (/^(image|video)\//.test(file.type) || /\.(tiff?|heic|mkv|avi)$/i.test(file.name)) files.push(file);
+      if (/^(image|video)\//.test(file.type) || /\.(tiff?|heic|mkv|avi)$/i.test(file.name)) files.push(Object.assign(file, { path: entry.fullPath.slice(1) }));
       return;
     }
     const reader = entry.createReader();
@@ -73,7 +73,6 @@ async function dropped(transfer) {
 
 function again() {
   $("reference").setAttribute("aria-pressed", String(Boolean(now.current.reference)));
-  now.current.saved = null;
   remember(now.current);
   offerAgain(now.current);
   if (now.current.L) colour(now.current).catch((error) => failed(now.current, error));

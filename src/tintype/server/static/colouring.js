@@ -23,7 +23,7 @@ export function failed(item, error) {
 
 export function take(files) {
   const known = [...files].filter((file) => file.size);
-  const added = known.map((file) => newItem(file, file.webkitRelativePath || file.name));
+  const added = known.map((file) => newItem(file, file.path || file.webkitRelativePath || file.name));
   for (const item of added) {
     items.push(item);
     remember(item);
@@ -77,17 +77,18 @@ async function picture(item) {
 
 export async function colour(item) {
   item.asking?.abort();
-  item.asking = new AbortController();
+  const { signal } = (item.asking = new AbortController()); // of this call: others may follow
   step(item, "colouring");
   try {
-    item.answer = await answerOf(item, chosen(item), item.asking.signal);
-    if (item.reference) await lend(item);
+    let answer = await answerOf(item, chosen(item), signal);
+    if (item.reference) answer = await lend(item, answer, signal);
+    if (signal.aborted) return;
+    item.answer = answer;
   } catch (error) {
-    if (item.asking.signal.aborted) return;
+    if (signal.aborted) return;
     throw error;
   }
   item.state = "done";
-  item.saved = null;
   drawCard(item);
   if (item !== now.current) return;
   busy("");
@@ -100,15 +101,16 @@ export async function colour(item) {
 }
 
 /** Colours that a reference lends: the server makes them at preview size, the page reads them off. */
-async function lend(item) {
+async function lend(item, answer, signal) {
   const canvas = new OffscreenCanvas(item.preview.width, item.preview.height);
   canvas.getContext("2d").drawImage(item.preview, 0, 0);
   const small = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
   const seen = { ...item, size: [item.preview.width, item.preview.height] };
-  const made = await api.colorize(small, "preview.jpg", { ...options(seen), strength: 1, force: true });
-  const { width, height, covered } = item.answer;
-  item.answer = { ...item.answer, covered: [width, height], ab: chromaOf(await createImageBitmap(made), width, height) };
-  if (covered[0] !== width || covered[1] !== height) item.answer.sure = null;
+  const made = await api.colorize(small, "preview.jpg", { ...options(seen), strength: 1, force: true }, signal);
+  const { width, height, covered } = answer;
+  const whole = covered[0] === width && covered[1] === height;
+  const ab = chromaOf(await createImageBitmap(made), width, height);
+  return { ...answer, covered: [width, height], ab, sure: whole ? answer.sure : null };
 }
 
 export function options(item) {

@@ -14,7 +14,6 @@ function seamTo(clientX) {
 export function handle() {
   const [view, seam] = [$("view"), $("seam")];
   now.hints = new Hints(now.viewer, (item) => {
-    item.saved = null;
     remember(item);
     colour(item).catch((error) => failed(item, error));
   });

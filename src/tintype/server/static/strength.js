@@ -22,7 +22,6 @@ export function showStrength({ strength }) {
 
 function become(strength) {
   now.current.strength = strength;
-  now.current.saved = null;
   showStrength(now.current);
   if (!now.viewer) return;
   now.viewer.strength = strength;
