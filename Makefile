@@ -1,5 +1,5 @@
-# Everything a fresh machine needs: Python 3.11, make and the package registries.
-PYTHON ?= python3.11
+# Everything a fresh machine needs: Python 3.11 or later, make and the package registries.
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
@@ -47,7 +47,7 @@ else
 	@$(BIN)/tintype compare "$(PHOTO)" -o "$(OUT)/before-after.png" --overwrite
 endif
 	@echo "The results are in $(OUT)/colour, before and after side by side in $(OUT)/before-after.png"
-	@echo "The page: make serve, which opens it in the browser (or tintype serve --open)"
+	@echo "The page: make serve, which opens it in the browser"
 
 serve: $(VENV)/serve.stamp ## open the page in the browser
 	@$(BIN)/tintype serve --open

@@ -8,6 +8,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from tintype.cli import main
+from tintype.errors import UsageError
 from tintype.evaluation import speed, speed_child
 from tintype.evaluation.speed import Job, SpeedRow, Speeds
 from tintype.runtime import Session
@@ -97,6 +98,17 @@ def test_files_of_the_current_folder_are_not_run(tiny_model, here) -> None:
     speeds = Speeds([Job("tiny", "fp32", "cpu", tiny_model, 64, 1)], [])
     list(speeds.measure())
     assert speeds.rows[0].error == ""
+
+
+def test_what_is_in_int8_is_told_and_not_made_so_again(convolutions, tmp_path, capfd) -> None:
+    made = speed.quantised(convolutions, tmp_path / "int8.onnx", 32)
+    with pytest.raises(UsageError, match=r"int8\.onnx is in int8 already"):
+        speed.quantised(made, tmp_path / "again.onnx", 32)
+    assert main(["bench", "--models", str(made), "--no-peers", "--size", "64"]) == 0
+    said = capfd.readouterr()
+    assert said.out.count("| int8 | cpu |") == 1
+    assert "fp32 | cpu" not in said.out
+    assert said.err == ""
 
 
 def test_the_command(tiny_model, capsys) -> None:

@@ -26,6 +26,7 @@ from tintype.runtime import onnx_runtime
 Feed = dict[str, NDArray[np.float32]]
 """A graph's inputs by name."""
 
+_FATAL, _WARNINGS = 4, 2  # of ONNX Runtime's log; the second is what it begins with
 _ROUNDED = ["Conv", "ConvTranspose", "Add", "Relu", "MaxPool", "Resize"]
 
 
@@ -42,8 +43,10 @@ def quantise(graph: Path, target: Path, examples: Iterable[Feed]) -> Path:
 
     Raises:
         MissingExtra: without onnx.
-        UsageError: ONNX Runtime cannot quantise this graph.
+        UsageError: ONNX Runtime cannot quantise this graph, or it is in int8 already.
     """
+    if is_int8(graph):
+        raise UsageError(f"{graph.name} is in int8 already.")
     try:
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     except ModuleNotFoundError as error:
@@ -52,6 +55,7 @@ def quantise(graph: Path, target: Path, examples: Iterable[Feed]) -> Path:
         folded, made = Path(folder) / "folded.onnx", Path(folder) / target.name
         try:
             logging.disable(logging.WARNING)  # the quantiser recommends what was just done
+            onnx_runtime().set_default_logger_severity(_FATAL)  # its sessions take no options
             inputs = _fold(graph, folded)
             quantize_static(
                 folded,
@@ -69,8 +73,14 @@ def quantise(graph: Path, target: Path, examples: Iterable[Feed]) -> Path:
             raise UsageError(f"{graph.name} cannot be quantised: {error}") from error
         finally:
             logging.disable(logging.NOTSET)
+            onnx_runtime().set_default_logger_severity(_WARNINGS)
         made.replace(target)
     return target
+
+
+def is_int8(graph: Path) -> bool:
+    """Whether a graph computes in int8 already."""
+    return b"DequantizeLinear" in graph.read_bytes()
 
 
 def _fold(graph: Path, target: Path) -> set[str]:

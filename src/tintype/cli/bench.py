@@ -12,6 +12,7 @@ from tintype.cli.face import Face, face_of, verbose_option
 from tintype.cli.progress import work_bar
 from tintype.errors import MissingExtra, TintypeError, UsageError
 from tintype.evaluation.speed import PEERS, Job, Speeds, quantised
+from tintype.quantising import is_int8
 from tintype.runtime import available_cores
 
 
@@ -64,12 +65,13 @@ def bench(
         if not no_peers:
             graphs |= _peers(Path(folder), face)
         jobs = [
-            Job(name, "fp32", device, graph, size, count)
+            Job(name, "int8" if is_int8(graph) else "fp32", device, graph, size, count)
             for name, graph in graphs.items()
             for device in devices or ("cpu",)
         ]
         if not no_int8:
-            jobs += _int8_jobs(graphs, Path(folder), size, count, face)
+            floats = {name: graph for name, graph in graphs.items() if not is_int8(graph)}
+            jobs += _int8_jobs(floats, Path(folder), size, count, face)
         speeds = Speeds(jobs, [])
         work_bar(speeds.measure())
     click.echo(speeds.table(), nl=False)

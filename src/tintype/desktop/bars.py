@@ -34,10 +34,10 @@ _GAP_PX = 10
 _MARKS = {"Cautious": 75, "100 %": 100, "Vivid": 130}
 _MEANINGS = {
     100: "100 %: the colours as the network gives them.",
-    75: "Cautious: nearest to the true colours on average, but pale.",
-    130: "Vivid: about as colourful as real photos; mistakes show more.",
+    75: "Cautious: paler; few mistakes show.",
+    130: "Vivid: stronger colours; mistakes show more.",
 }
-"""Measured on everyday photographs; in per cent."""
+"""By per cent. On everyday photographs 100 is half as colourful as the truth, 130 two thirds."""
 
 
 class ToolBar:
