@@ -164,8 +164,8 @@ def test_marks_set_the_strength_and_say_what_they_do(page: Page, tmp_path: Path)
     usual = np.ptp(drawn(page)[0])
     told = page.locator("#strength-told")
     for name, percent, text in (
-        ("cautious", "75 %", "but pale"),
-        ("vivid", "130 %", "as real photos"),
+        ("cautious", "75 %", "few mistakes show"),
+        ("vivid", "130 %", "Stronger colours"),
         ("usual", "100 %", "as the network gives them"),
     ):
         page.locator(f"#{name}").click()
