@@ -3,22 +3,28 @@
 python benchmarks/study.py DATA [NAME...]
 
 Each variant is a recipe with some keys changed, so that `tintype train RECIPE --data DATA --set
-...` does the same for one. Runs go to runs/study/NAME, graphs to runs/study/NAME.onnx.
+...` does the same for one. Runs go to runs/study/NAME, graphs to runs/study/NAME.onnx; small ones
+that the study publishes go to workshop/weights, too, and get a record in the zoo.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from tintype.export import export
+from tintype.export import Exported, export
 from tintype.training.checkpoints import load_trained
-from tintype.training.recipes import load_recipe
+from tintype.training.recipes import Recipe, load_recipe
 from tintype.training.trainer import CHECKPOINT, train
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 RUNS = Path("runs/study")
+PUBLISHED = Path("workshop/weights")
+RECORDS = Path("src/tintype/weights/study.json")
+LARGEST_BYTES = 12_000_000  # of a graph that is published
 
 
 class Variant(NamedTuple):
@@ -107,12 +113,29 @@ NETWORKS = {
 }
 """What brings each network to about 2 GMAC at 256², where its recipe is larger."""
 
-VARIANTS |= {f"net-{name}": Variant(name, changes) for name, changes in NETWORKS.items()}
+VARIANTS |= {f"study-{name}": Variant(name, changes) for name, changes in NETWORKS.items()}
 
 VARIANTS |= {
     f"monuments-{name}": Variant(f"{name}-monuments", ())
     for name in ("pix2pix", "dcgan", "scgan", "mcgan")
 }
+
+
+def publish(name: str, done: Exported, recipe: Recipe) -> None:
+    """Put a graph among those that are published, and note its record."""
+    if done.size_bytes > LARGEST_BYTES:
+        sys.stdout.write(f"{name} is not published: {done.size_bytes} bytes\n")
+        return
+    PUBLISHED.mkdir(parents=True, exist_ok=True)
+    shutil.copy(done.path, PUBLISHED / f"{name}.onnx")
+    records = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.exists() else {}
+    records[name] = {
+        "sha256": done.sha256,
+        "size_bytes": done.size_bytes,
+        "architecture": recipe.architecture,
+        "options": recipe.options,
+    }
+    RECORDS.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def main(data: Path, names: list[str]) -> None:
@@ -126,6 +149,9 @@ def main(data: Path, names: list[str]) -> None:
             model, _ = load_trained(RUNS / name / CHECKPOINT, options)
             done = export(model, RUNS / f"{name}{suffix}.onnx", f"{name}{suffix}", "1", 256)
             sys.stdout.write(f"{done}\n")
+            sys.stdout.flush()
+            if name.startswith(("study-", "monuments-")):
+                publish(name, done, recipe)
 
 
 if __name__ == "__main__":

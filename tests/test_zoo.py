@@ -219,6 +219,24 @@ def test_a_missing_shipped_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> 
         zoo.fetch("tiny")
 
 
+def test_the_study_s_weights_are_those_of_their_records() -> None:
+    folder = Path(__file__).parents[1] / "workshop/weights"
+    told = {each.name: each for each in zoo.list_models() if how_it_comes(each) == "by hand"}
+    found = {path.stem: path for path in folder.glob("*.onnx")}
+    assert told.keys() == found.keys()
+    for name, path in found.items():
+        assert (zoo.sha256_of(path), path.stat().st_size) == (
+            told[name].sha256,
+            told[name].size_bytes,
+        )
+        assert path.stat().st_size <= 12_000_000
+    assert sum(path.stat().st_size for path in found.values()) <= 40_000_000
+
+
+def how_it_comes(record: zoo.Weights) -> str:
+    return "by itself" if record.file or record.url or record.checkpoint else "by hand"
+
+
 def test_what_is_not_published_yet(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = record_at(None)
     monkeypatch.setattr(zoo, "_RECORDS", (record,))

@@ -102,6 +102,28 @@ class Receipt:
             raise ValueError("a receipt holds a whole number of bytes")
 
 
+def _of_study() -> tuple[Weights, ...]:
+    """The networks of docs/study.md, which benchmarks/study.py notes."""
+    told = json.loads((_BUNDLED / "study.json").read_text(encoding="utf-8"))
+    return tuple(
+        Weights(
+            name=name,
+            version="1",
+            sha256=each["sha256"],
+            size_bytes=each["size_bytes"],
+            licence=_OUR_LICENCE,
+            summary=f"{each['architecture']} as docs/study.md compares it: small, hardly trained.",
+            paper="",
+            seen=_OUR_SEEN,
+            architecture=each["architecture"],
+            options=tuple(
+                (k, tuple(v) if isinstance(v, list) else v) for k, v in each["options"].items()
+            ),
+        )
+        for name, each in told.items()
+    )
+
+
 _RECORDS: tuple[Weights, ...] = (
     Weights(
         name="tintype",
@@ -165,6 +187,7 @@ _RECORDS: tuple[Weights, ...] = (
         checkpoint=f"{_AUTHORS}/siggraph17-df00044c.pth",
         architecture="siggraph17",
     ),
+    *_of_study(),
 )
 
 

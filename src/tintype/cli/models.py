@@ -240,7 +240,7 @@ def _yes(value: bool) -> str:
 
 
 def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.1f} MB"
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e5 else f"{size_bytes / 1e3:.0f} kB"
 
 
 def _aligned(rows: Iterable[Sequence[str]], right: int = 0) -> list[str]:

@@ -54,5 +54,5 @@ class Shelf:
         return None if loaded is None else loaded.guided
 
     def offered(self) -> list[Weights]:
-        """What clients may name, the default first."""
-        return list(list_models())
+        """What clients may name, the default first; not what nobody can get by its name."""
+        return [each for each in list_models() if each.file or each.url or each.checkpoint]
