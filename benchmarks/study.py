@@ -44,6 +44,10 @@ REGRESSION = (
 )
 CLASSES = ("options.bins_share=1", "options.calm=0", "objective.regression=0")
 BOTH = ("objective.distance=l2", "objective.regression=0.01")
+SHORT = ("phases.0.pictures=25008", "optimizer.warmup_pictures=2400")
+ALL_SOURCES = "{utkface-: 0.3, caltech101-: 0.5, msed-: 0.5}"
+OPEN_SOURCES = "{utkface-: 0, caltech101-: 0.5, msed-: 0}"
+"""Without the pictures for non-commercial use and those of no usable licence."""
 TOPS = {"-top1": {"top": 1}, "-top3": {"top": 3}}
 
 VARIANTS = {
@@ -62,12 +66,12 @@ VARIANTS = {
         OBJECTIVES, (*BOTH, "encoder=null", "freeze=[]", "optimizer.trunk_rate=1.5e-3")
     ),
     "tenth": Variant(OBJECTIVES, (*BOTH, "data.share=0.1")),
-    "half": Variant(
-        OBJECTIVES, (*BOTH, "phases.0.pictures=25008", "optimizer.warmup_pictures=2400")
-    ),
+    "half": Variant(OBJECTIVES, (*BOTH, *SHORT)),
     "palette24": Variant(
         OBJECTIVES, (*CLASSES, "objective.rebalancing=1", "options.colours=24"), TOPS
     ),
+    "sources-all": Variant(OBJECTIVES, (*BOTH, *SHORT, f"data.source_weights={ALL_SOURCES}")),
+    "sources-open": Variant(OBJECTIVES, (*BOTH, *SHORT, f"data.source_weights={OPEN_SOURCES}")),
     "adversarial": Variant(
         OBJECTIVES,
         (
