@@ -295,6 +295,26 @@ def test_interrupted_training_resumes_exactly(root: Path, recipe: Recipe) -> Non
     assert (whole / "best.safetensors").exists()
 
 
+def test_what_is_saved_between_validations_resumes_exactly(
+    root: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import load_file
+
+    monkeypatch.setattr(trainer, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trainer, "LOG_EVERY", 1)
+    halves = [dataclasses.replace(phase, batch=4) for phase in recipe.phases]
+    recipe = dataclasses.replace(recipe, phases=tuple(halves))
+    whole, broken = run(recipe, root, "unbroken"), root / "early"
+    for progress in trainer.train(recipe, root, broken):
+        if progress.stage.startswith("training"):
+            break
+    assert load_trained(broken / "checkpoint.safetensors")[1] == 4
+    assert not (broken / "validation.csv").exists()
+    run(recipe, root, "early")
+    ours, theirs = (load_file(f / "checkpoint.safetensors") for f in (whole, broken))
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
 def test_a_run_can_start_from_another(root: Path, recipe: Recipe) -> None:
     first = run(recipe, root, "first") / "checkpoint.safetensors"
     still = dataclasses.replace(recipe, optimizer=Optimizer(rate=1e-12, trunk_rate=1e-12))

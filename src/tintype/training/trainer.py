@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tintype.errors import TrainingError
 from tintype.images import atomic
 from tintype.progress import Progress
 from tintype.training.checkpoints import Position, State, load_checkpoint, save_checkpoint
-from tintype.training.config import Recipe
+from tintype.training.config import Data, Recipe
 from tintype.training.datasets import open_cache, validation_pictures
 from tintype.training.distributed import Processes, processes
 from tintype.training.logbook import Logbook
@@ -27,6 +31,9 @@ from tintype.training.steps import Stepper, follow, new_task
 from tintype.training.validation import validate
 
 LOG_EVERY = 20
+
+SAVE_EVERY_S = 300.0
+"""Checkpoints are written after each validation, and in between as often as this."""
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -84,11 +91,10 @@ def _train(
     lengths = lengths or lengths_of(recipe, len(cache), stepper)
     total = sum(lengths)
     logbook = Logbook(run, seen, recipe, total, len(cache)) if here.is_first else None
-    limit, size = recipe.data.validation_limit, recipe.data.validation_size
-    sets = recipe.data.validation if here.is_first else {}
-    validation = {
-        name: validation_pictures(data / where, limit, size) for name, where in sets.items()
-    }
+    validation = _validation_of(recipe.data, data) if here.is_first else {}
+
+    def save() -> None:
+        save_checkpoint(run / CHECKPOINT, state, recipe, Position(step, seen, lengths))
 
     def keep() -> None:
         """Score the average and save everything."""
@@ -96,7 +102,7 @@ def _train(
             for name, pictures in validation.items():
                 found = validate(average, pictures, here.device, luma=recipe.data.grey == "luma")
                 logbook.validated(seen, name, found, pictures)
-            save_checkpoint(run / CHECKPOINT, state, recipe, Position(step, seen, lengths))
+            save()
             if is_best(gain_by_validation(run)):
                 with (run / CHECKPOINT).open("rb") as last, atomic(run / BEST) as best:
                     shutil.copyfileobj(last, best)
@@ -106,6 +112,7 @@ def _train(
     if start is not None and seen == 0:
         yield Progress(0, total, "validating the start")
         keep()
+    saved_s = time.monotonic()
     while seen < total:
         phase = phase_at(recipe, lengths, seen)
         try:
@@ -117,6 +124,9 @@ def _train(
         )
 
         before, seen, step = seen, seen + phase.batch, step + 1
+        if logbook and time.monotonic() - saved_s > SAVE_EVERY_S:
+            save()
+            saved_s = time.monotonic()
         turn = seen // recipe.validate_every > before // recipe.validate_every or seen >= total
         if logbook and (step % LOG_EVERY == 0 or turn):
             losses = [logbook.log(seen, player, values) for player, values in terms.items()]
@@ -126,6 +136,14 @@ def _train(
             keep()
             if is_over(gain_by_validation(run), recipe.patience):
                 break
+
+
+def _validation_of(given: Data, data: Path) -> dict[str, NDArray[np.uint8]]:
+    limit, size = given.validation_limit, given.validation_size
+    return {
+        name: validation_pictures(data / where, limit, size)
+        for name, where in given.validation.items()
+    }
 
 
 def _last_good(run: Path) -> str:
