@@ -85,19 +85,19 @@ def cycle_task(**changes: float) -> CycleTask:
 
 @pytest.mark.parametrize("player", ["discriminator", "generator"])
 def test_greys_never_meet_their_own_colours(player: str) -> None:
-    """The colours of the pictures that give greys, and the greys of the others, do not matter."""
+    """Colours of pictures that give greys, and the undisturbed L of the others, do not matter."""
     task, batch = cycle_task(), samples.batch()
     data = task.unpaired(batch, rng())
     assert torch.equal(data.grey, batch.L[:2] / 50 - 1)
     assert torch.equal(data.picture[:, 1:], batch.lab[2:, 1:] / 110)
-    lab, L = batch.lab.clone(), batch.L.clone()
-    lab[:2], L[2:] = 17, 23
+    lab = batch.lab.clone()
+    lab[:2], lab[2:, :1] = 17, 23
     with torch.no_grad():
         ours = task.losses(player, batch, rng())
-        others = task.losses(player, Batch(L, lab, batch.label), rng())
+        others = task.losses(player, Batch(batch.L, lab, batch.label), rng())
         assert all(torch.equal(value, others[key]) for key, value in ours.items())
         lab[2:] += 5
-        changed = task.losses(player, Batch(L, lab, batch.label), rng())
+        changed = task.losses(player, Batch(batch.L, lab, batch.label), rng())
         assert changed["loss"] != ours["loss"]
 
 

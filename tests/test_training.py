@@ -6,6 +6,7 @@ import dataclasses
 import io
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -293,6 +294,48 @@ def test_interrupted_training_resumes_exactly(root: Path, recipe: Recipe) -> Non
         "classes",
     }
     assert (whole / "best.safetensors").exists()
+
+
+def test_crop_and_film_draw_other_numbers(root: Path, recipe: Recipe) -> None:
+    sampler = datasets.Sampler(
+        datasets.open_cache(recipe.data, root, root / "cache"), np.array([1.0]), 1
+    )
+    crop, film = (sampler.row_rng(3, 2, use).random(8) for use in ("crop", "film"))
+    assert not np.isclose(crop, film).any()
+
+
+def test_other_pictures_under_the_same_name_are_another_set(root: Path, recipe: Recipe) -> None:
+    data = dataclasses.replace(recipe.data, train=("again",))
+    cached = []
+    for seed in (1, 2):
+        folder = root / "again"
+        folder.mkdir(exist_ok=True)
+        rng = np.random.default_rng(seed)
+        tile = np.kron(rng.integers(0, 255, (4, 5, 3)), np.ones((16, 16, 1))).astype(np.uint8)
+        Image.fromarray(tile).save(folder / "tile.png")
+        cached.append(datasets.open_cache(data, root, root / "caches").picture(0).copy())
+    assert (cached[0] != cached[1]).any()
+
+
+def test_a_run_that_was_over_stays_so(
+    root: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = dataclasses.replace(recipe, patience=1, optimizer=Optimizer(rate=1e-12))
+    monkeypatch.setattr(trainer, "is_over", lambda gains, patience: bool(gains))
+    assert load_trained(run(patient, root, "over") / "checkpoint.safetensors")[1] == 8
+    assert load_trained(run(patient, root, "over") / "checkpoint.safetensors")[1] == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"size": 40}, "no multiple of 32"), ({"crops": (32, 999)}, "do not fit into pictures of")],
+)
+def test_a_phase_that_cannot_be_is_said(
+    root: Path, recipe: Recipe, change: dict[str, Any], said: str
+) -> None:
+    phases = tuple(dataclasses.replace(phase, **change) for phase in recipe.phases)
+    with pytest.raises(TrainingError, match=said):
+        run(dataclasses.replace(recipe, phases=phases), root, "odd")
 
 
 def test_what_is_saved_between_validations_resumes_exactly(

@@ -102,6 +102,7 @@ def export(model: Network, target: Path, name: str, version: str, working_size: 
         TrainingError: when the graph's ab differs from torch's by more than ``PARITY_AB``, or its
             confidence by more than ``PARITY_CONFIDENCE``.
     """
+    target.parent.mkdir(parents=True, exist_ok=True)
     model.eval()
     probes = _probes(model)
     fold_batch_norm(model)

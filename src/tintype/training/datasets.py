@@ -140,7 +140,10 @@ class Sampler:
 
     def row_rng(self, step: int, row: int, use: Literal["crop", "film"]) -> np.random.Generator:
         """The random numbers of one picture of a step, for one use."""
-        return np.random.default_rng((self.seed, step, row, len(use)))
+        return np.random.default_rng((self.seed, step, row, _USES[use]))
+
+
+_USES = {"crop": 4, "film": 5}
 
 
 def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
@@ -160,7 +163,7 @@ def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
     sources = [source for name in data.train for source in _sources(root, name)]
     if sources[0].suffix == ".npz":
         return _ready(sources, data.share)
-    facts = [[s.name, s.stat().st_size] for s in sources] + [[data.short_side, data.least_chroma]]
+    facts = [*map(_identity, sources), [data.short_side, data.least_chroma]]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     pixels, index = folder / f"{key}.u8", folder / f"{key}.npz"
     if not index.exists():
@@ -170,6 +173,15 @@ def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
         kept = _share(stored["names"], data.share)
         parts = (stored[key][kept] for key in ("offsets", "sizes", "names"))
         return PictureCache(np.memmap(pixels, np.uint8, "r"), *parts)
+
+
+def _identity(source: Path) -> list[object]:
+    """What tells one set of pictures from another: where it is, and how large and old its files."""
+    files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else []
+    told = [(str(path.relative_to(source)), path.stat()) for path in files]
+    own = [] if files else [("", source.stat())]
+    parts = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in (*told, *own)]
+    return [str(source.resolve()), hashlib.sha256(json.dumps(parts).encode()).hexdigest()]
 
 
 def _ready(sources: list[Path], share: float) -> PictureCache:

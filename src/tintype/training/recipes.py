@@ -59,6 +59,10 @@ def _recipe(content: object) -> Recipe:
     recipe = _from_yaml(Recipe, content, ("objective",), kind)
     if not isinstance(recipe, Recipe) or not recipe.phases:
         raise _WrongKeyError(("phases",), "a recipe needs at least one phase")
+    if recipe.validate_every < 1:
+        raise _WrongKeyError(("validate_every",), "must be at least 1")
+    if recipe.patience and not recipe.data.validation:
+        raise _WrongKeyError(("patience",), "needs a validation set in data")
     for index, phase in enumerate(recipe.phases):
         _check_phase(phase, ("phases", index))
     return recipe

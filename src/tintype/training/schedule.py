@@ -36,7 +36,8 @@ def lengths_of(recipe: Recipe, pictures: int, stepper: Stepper) -> tuple[int, ..
 
 
 def _pictures_per_s(stepper: Stepper, phase: Phase) -> float:
-    probe = copy.deepcopy(stepper)
+    # The pictures are shared: a copy would hold the whole cache in memory.
+    probe = copy.deepcopy(stepper, {id(stepper.sampler): stepper.sampler})
     probe.take(0, phase, 0.0)
     begin = time.perf_counter()
     for step in range(PROBE_STEPS):
@@ -85,4 +86,4 @@ def is_best(gains: list[float]) -> bool:
 
 def is_over(gains: list[float], patience: int) -> bool:
     """Whether the best validation lies at least ``patience`` validations back; 0 = never."""
-    return patience > 0 and len(gains) - 1 - gains.index(max(gains)) >= patience
+    return patience > 0 and bool(gains) and len(gains) - 1 - gains.index(max(gains)) >= patience

@@ -113,7 +113,8 @@ def _train(
         yield Progress(0, total, "validating the start")
         keep()
     saved_s = time.monotonic()
-    while seen < total:
+    over = seen > 0 and is_over(gain_by_validation(run), recipe.patience)
+    while seen < total and not over:
         phase = phase_at(recipe, lengths, seen)
         try:
             terms = stepper.take(step, phase, rate_at(recipe.optimizer, seen, total))
@@ -134,8 +135,7 @@ def _train(
         if turn:
             yield Progress(min(seen, total), total, "validating")
             keep()
-            if is_over(gain_by_validation(run), recipe.patience):
-                break
+            over = is_over(gain_by_validation(run), recipe.patience)
 
 
 def _validation_of(given: Data, data: Path) -> dict[str, NDArray[np.uint8]]:

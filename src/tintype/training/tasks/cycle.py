@@ -117,8 +117,10 @@ class CycleTask(Task):
         drawn = torch.from_numpy(rng.random(half) >= self.objective.without_domain)
         named = drawn.to(label.device)
         wanted = torch.where(named[:, None], masks[label], masks.mean(0))
-        lab = batch.lab[half : 2 * half]
-        picture = torch.cat([lab[:, :1] / 50 - 1, lab[:, 1:] / self.model.colour_span], 1)
+        ab = batch.lab[half : 2 * half, 1:]
+        # With the lightness that the network is given, grain and fading included: else these alone
+        # would tell true from made, and the made ones can do nothing about it.
+        picture = torch.cat([batch.L[half : 2 * half] / 50 - 1, ab / self.model.colour_span], 1)
         grey = batch.L[:half] / 50 - 1
         return Unpaired(grey, wanted, named, label, picture, masks[domain], domain)
 
