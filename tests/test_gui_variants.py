@@ -114,7 +114,11 @@ def test_marks_set_the_strength_and_say_what_they_do(
     with hand_on(screen, leaning, Options()) as hand:
         hand.open(grandma)
         assert hand.window.plate is not None
-        for percent, text in ((75, "but pale"), (130, "as real photos"), (100, "gives them")):
+        for percent, text in (
+            (75, "few mistakes show"),
+            (130, "stronger colours"),
+            (100, "gives them"),
+        ):
             hand.window.tools.marks[percent].invoke()
             assert text in hand.said
             assert hand.window.plate.strength == percent / 100

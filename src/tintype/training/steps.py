@@ -100,11 +100,6 @@ class Stepper:
                     f"A size of {phase.size} is no multiple of {task.model.size_multiple}, as the "
                     f"architecture '{recipe.architecture}' needs it: change the phase's size."
                 )
-            if phase.crops[1] > (least := int(cache.sizes.min())):
-                raise TrainingError(
-                    f"Crops of {phase.crops[1]} do not fit into pictures of {least}: change the "
-                    "phase's crops or data.short_side."
-                )
         self.task = task.to(here.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         weights = draw_weights(cache.names, recipe.data.source_weights)
         self.sampler = Sampler(cache, np.cumsum(weights), recipe.seed, recipe.augment.flip)

@@ -16,7 +16,7 @@ from tintype.images import atomic
 from tintype.progress import Progress
 from tintype.training.checkpoints import Position, State, load_checkpoint, save_checkpoint
 from tintype.training.config import Data, Recipe
-from tintype.training.datasets import open_cache, validation_pictures
+from tintype.training.datasets import PictureCache, open_cache, validation_pictures
 from tintype.training.distributed import Processes, processes
 from tintype.training.logbook import Logbook
 from tintype.training.schedule import (
@@ -80,10 +80,7 @@ def _train(
     recipe: Recipe, data: Path, run: Path, start: Path | None, here: Processes
 ) -> Iterator[Progress]:
     yield Progress(0, 1, "decoding pictures")
-    if here.is_first:
-        open_cache(recipe.data, data, run.parent / "cache")
-    here.wait()
-    cache = open_cache(recipe.data, data, run.parent / "cache")
+    cache = _pictures_of(recipe, data, run.parent / "cache", here)
     stepper = Stepper(recipe, cache, new_task(recipe, data, cache, start), here)
     average = copy.deepcopy(stepper.task.model).eval()
     state = State(stepper.task, average, stepper.optimizers)
@@ -136,6 +133,25 @@ def _train(
             yield Progress(min(seen, total), total, "validating")
             keep()
             over = is_over(gain_by_validation(run), recipe.patience)
+
+
+def _pictures_of(recipe: Recipe, data: Path, folder: Path, here: Processes) -> PictureCache:
+    """The training pictures; the first process makes their cache while the others wait.
+
+    Raises:
+        TrainingError: there are none, or they are smaller than the recipe's crops.
+    """
+    if here.is_first:
+        open_cache(recipe.data, data, folder)
+    here.wait()
+    cache = open_cache(recipe.data, data, folder)
+    largest, least = max(phase.crops[1] for phase in recipe.phases), int(cache.sizes.min())
+    if largest > least:
+        raise TrainingError(
+            f"Crops of {largest} do not fit into pictures of {least}: change the phase's crops or "
+            "data.short_side."
+        )
+    return cache
 
 
 def _validation_of(given: Data, data: Path) -> dict[str, NDArray[np.uint8]]:
