@@ -64,13 +64,13 @@ def bench(
         graphs = {name: zoo.graph_file(name) for name in _names(models)}
         if not no_peers:
             graphs |= _peers(Path(folder), face)
+        floats = {name: graph for name, graph in graphs.items() if not is_int8(graph)}
         jobs = [
-            Job(name, "int8" if is_int8(graph) else "fp32", device, graph, size, count)
+            Job(name, "fp32" if name in floats else "int8", device, graph, size, count)
             for name, graph in graphs.items()
             for device in devices or ("cpu",)
         ]
         if not no_int8:
-            floats = {name: graph for name, graph in graphs.items() if not is_int8(graph)}
             jobs += _int8_jobs(floats, Path(folder), size, count, face)
         speeds = Speeds(jobs, [])
         work_bar(speeds.measure())
