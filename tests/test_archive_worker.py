@@ -10,7 +10,7 @@ import pytest
 
 from archive_samples import order_for, rows_of, run, write_jpegs
 from tintype.archive import journal as journals
-from tintype.archive.journal import Journal
+from tintype.archive.journal import BLAMED, Journal
 from tintype.archive.patience import patiently
 from tintype.archive.worker import _Turns
 
@@ -27,6 +27,8 @@ def test_what_was_in_hand_is_suspected(tmp_path: Path) -> None:
     second.start("in hand")
     third = Journal(tmp_path / "j")
     assert [third.deaths(name) for name in ("in hand", "also")] == [2, 0]
+    # Once beside another and once by itself: it may have been the other's fault, and an accident.
+    assert third.deaths("in hand") < BLAMED
 
 
 def test_a_torn_line_harms_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from tintype.cli import main  # noqa: E402
-from tintype.errors import TrainingError  # noqa: E402
+from tintype.errors import TrainingError, UsageError  # noqa: E402
+from tintype.models import build  # noqa: E402
 from tintype.runtime import Session  # noqa: E402
 from tintype.training import finetune as finetuning  # noqa: E402
 from tintype.training.finetune import FineTuned, FineTuning, finetune, recipe_for  # noqa: E402
@@ -76,6 +78,26 @@ def test_heads_that_the_graph_does_not_hold_stay_out(export_small: ExportSmall) 
     assert recipe.task == "guided"
     assert (recipe.objective.regression, recipe.objective.classes) == (0.5, 0.0)
     assert set(recipe.freeze) == set(restored.missing)
+
+
+def test_the_part_for_hints_stays_as_it_is() -> None:
+    network = build("tintype", {"context_width": 16, "decoder_widths": (16, 16, 16), "guide": 8})
+    recipe = recipe_for(network, (), FineTuning(Path(), Path(), Path(), Path()), "val")
+    assert recipe.task == "supervised"
+    assert recipe.freeze == ("guide",)
+
+
+def test_a_run_is_of_one_place(place: Path, tmp_path: Path, export_small: ExportSmall) -> None:
+    graph, target = export_small("baseline")[1].path, tmp_path / "mine.onnx"
+    order = FineTuning(graph, place, target, tmp_path / "run", pictures_seen=16)
+    list(finetune(order, []))
+    written = target.read_bytes()
+    (place / "0.png").unlink()
+    with pytest.raises(TrainingError, match="run holds a run of another training pictures"):
+        list(finetune(order, []))
+    assert target.read_bytes() == written
+    with pytest.raises(UsageError, match="nowhere does not exist"):
+        list(finetune(dataclasses.replace(order, pictures=tmp_path / "nowhere"), []))
 
 
 def test_what_cannot_be_trained_is_said_first(place: Path, tmp_path: Path) -> None:

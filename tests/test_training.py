@@ -14,7 +14,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from tintype.bins import in_gamut_centres, soft_encode  # noqa: E402
+from tintype.bins import in_gamut_centres, rebalancing_weights, soft_encode  # noqa: E402
 from tintype.errors import TrainingError  # noqa: E402
 from tintype.models import ARCHITECTURES, build  # noqa: E402
 from tintype.training import augment, datasets, losses, trainer  # noqa: E402
@@ -178,7 +178,7 @@ def test_cross_entropy_of_bins_matches_the_formula(neighbours: int) -> None:
     rng = np.random.default_rng(0)
     centres = in_gamut_centres()
     prior = losses.prior_of(rng.normal(0, 20, (5000, 2)), centres)
-    loss = losses.BinsCrossEntropy(centres, prior, 0.5, neighbours)
+    loss = losses.BinsCrossEntropy(centres, rebalancing_weights(prior, 0.5), neighbours)
     ab = rng.integers(-60, 60, (50, 2)).astype(np.float32)
     lab = np.concatenate([np.full((50, 1), 50, np.float32), ab], 1)
     logits = rng.normal(size=(50, 313)).astype(np.float32)
@@ -202,7 +202,7 @@ def test_cross_entropy_of_a_palette_takes_the_nearest_colour() -> None:
     rgb = torch.tensor([[0.9, 0.1, 0.2], [0.1, 0.2, 0.1]])
     prior = losses.palette_prior(rgb.numpy(), palette.numpy())
     assert prior == pytest.approx([2 / 5, 1 / 5, 2 / 5])
-    loss = losses.PaletteCrossEntropy(palette, prior, rebalancing=0.0)
+    loss = losses.PaletteCrossEntropy(palette, rebalancing_weights(prior, 0.0))
     logits = torch.zeros(2, 3)
     balance = 1 / prior / 3  # so that the prior's expectation is 1
     wanted = np.log(3) * (balance[2] + balance[0]) / 2
@@ -561,14 +561,46 @@ def test_grey_may_be_luma() -> None:
         )
 
 
-def test_checkpoints_of_another_network_are_refused(root: Path, recipe: Recipe) -> None:
-    run(recipe, root, "whole")
-    other = dataclasses.replace(recipe, options={**SMALL, "context_width": 24})
-    with pytest.raises(TrainingError, match="another network"):
-        run(other, root, "whole")
-    (root / "whole" / "checkpoint.safetensors").write_bytes(b"rubbish")
+def test_a_folder_holds_one_run(root: Path, recipe: Recipe) -> None:
+    kept = run(recipe, root, "whole") / "checkpoint.safetensors"
+    before = kept.read_bytes()
+    others = {
+        "options.context_width": {"options": {**SMALL, "context_width": 24}},
+        "phases.1.batch": {"phases": (recipe.phases[0], Phase(2, 32, (32, 32), pictures=8))},
+        "data.train.0": {"data": dataclasses.replace(recipe.data, train=("folder",))},
+    }
+    for key, change in others.items():
+        with pytest.raises(TrainingError, match=f"whole holds a run of another {key}:"):
+            run(dataclasses.replace(recipe, **change), root, "whole")
+    with pytest.raises(TrainingError, match="whole holds a run of another start:"):
+        list(trainer.train(recipe, root, root / "whole", kept))
+    tall = root / "folder" / "deep" / "tall.png"
+    renamed = tall.rename(tall.with_name("high.png"))
+    with pytest.raises(TrainingError, match="whole holds a run of another training pictures:"):
+        run(recipe, root, "whole")
+    renamed.rename(tall)
+    assert kept.read_bytes() == before
+    run(dataclasses.replace(recipe, validate_every=4, patience=3), root, "whole")
+    kept.write_bytes(b"rubbish")
     with pytest.raises(TrainingError, match="no readable checkpoint"):
         run(recipe, root, "whole")
+
+
+def test_a_start_keeps_the_weights_that_its_classes_are_read_by(root: Path, recipe: Recipe) -> None:
+    first = run(recipe, root, "first") / "checkpoint.safetensors"
+    objective = dataclasses.replace(recipe.objective, rebalancing=0.9)
+    other = dataclasses.replace(recipe, objective=objective)
+    data = dataclasses.replace(recipe.data, train=("folder",))
+    for name, start in (("started", first), ("new", None)):
+        for _ in trainer.train(dataclasses.replace(other, data=data), root, root / name, start):
+            pass
+    kept, started, new = (
+        load_trained(root / name / "checkpoint.safetensors")[0].log_weights
+        for name in ("first", "started", "new")
+    )
+    assert kept.any()
+    assert torch.allclose(started, kept, atol=1e-6)
+    assert not torch.allclose(new, kept, atol=0.1)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.name)

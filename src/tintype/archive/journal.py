@@ -3,7 +3,8 @@
 A decoder that crashes takes its process along, and no row is written. What is started and ended
 goes into a file of this machine, a line each, written before the next step; it outlives the
 process. The worker's successor reads it, does the suspects alone, and after ``BLAMED`` deaths gives
-one up. A decoder that never comes back is ended the same way: its process is killed.
+one up: the first may have been the fault of a scan beside it, two more were its own. A decoder that
+never comes back is ended the same way: its process is killed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-BLAMED = 2
+BLAMED = 3
 """A scan in whose work so many processes died is entered as an error."""
 
 _APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT

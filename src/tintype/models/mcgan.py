@@ -17,6 +17,9 @@ Our differences:
   the result keeps. A domain is the source that a picture's file name begins with.
 - The exported graph takes L alone. It colours for the domain that the option ``domain`` names, or
   for the mean of all, which training practises too (``Cycle.without_domain``).
+- Nothing normalises the first layer. A mask vector is constant planes, what a convolution makes of
+  them is constant but for the border, and instance normalisation would take it away again: the
+  network could not see its domain.
 - Sizes go up by interpolation and convolution, which leaves no checkerboard, where the paper has
   transposed convolutions. Zeros pad, no reflection.
 """
@@ -89,7 +92,7 @@ class Translator(nn.Sequential):
 
     def __init__(self, inputs: int, outputs: int, width: int, blocks: int) -> None:
         super().__init__(
-            _conv(inputs, width, 1, 7, nn.ReLU(inplace=True)),
+            nn.Sequential(nn.Conv2d(inputs, width, 7, 1, 3), nn.ReLU(inplace=True)),
             _conv(width, 2 * width, 2, 3, nn.ReLU(inplace=True)),
             _conv(2 * width, 4 * width, 2, 3, nn.ReLU(inplace=True)),
             *(ResidualBlock(4 * width) for _ in range(blocks)),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,8 +47,43 @@ class Position(NamedTuple):
     lengths: tuple[int, ...]
 
 
-def save_checkpoint(path: Path, state: State, recipe: Recipe, position: Position) -> None:
+class Basis(NamedTuple):
+    """What a run is of; one folder holds one.
+
+    Attributes:
+        recipe: of the run.
+        pictures: what tells its training pictures from others.
+        start: the file that its first weights are from.
+    """
+
+    recipe: Recipe
+    pictures: str = ""
+    start: Path | None = None
+
+    def facts(self) -> dict[str, object]:
+        """Everything that a step depends on, by the recipe's keys, as JSON has it."""
+        given = json.loads(json.dumps(dataclasses.asdict(self.recipe), default=str))
+        facts = {key: value for key, value in _flat(given, "") if not key.startswith(_FREE)}
+        begun = hashlib.sha256(self.start.read_bytes()).hexdigest() if self.start else ""
+        return facts | {"training pictures": self.pictures, "start": begun}
+
+
+_FREE = ("validate_every", "patience", "data.validation")
+"""Keys that may change when a run is gone on with: no step depends on them."""
+
+
+def _flat(value: object, name: str) -> Iterator[tuple[str, object]]:
+    """The leaves of dictionaries and lists, by path: "phases.0.batch"."""
+    inner = enumerate(value) if isinstance(value, list) else ()
+    for key, part in value.items() if isinstance(value, dict) else inner:
+        yield from _flat(part, f"{name}.{key}" if name else str(key))
+    if not isinstance(value, dict | list):
+        yield name, value
+
+
+def save_checkpoint(path: Path, state: State, basis: Basis, position: Position) -> None:
     """Write a state, atomically (temporary file, then rename)."""
+    recipe = basis.recipe
     tensors = {f"task.{k}": v for k, v in state.task.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in state.average.state_dict().items()}
     for player, optimizer in state.optimizers.items():
@@ -54,7 +92,7 @@ def save_checkpoint(path: Path, state: State, recipe: Recipe, position: Position
     metadata = {
         "architecture": recipe.architecture,
         "options": json.dumps(recipe.options),
-        "task": recipe.task,
+        "basis": json.dumps(basis.facts()),
         "step": str(position.step),
         "seen": str(position.seen),
         "lengths": json.dumps(position.lengths),
@@ -64,18 +102,22 @@ def save_checkpoint(path: Path, state: State, recipe: Recipe, position: Position
     part.replace(path)
 
 
-def load_checkpoint(path: Path, state: State, recipe: Recipe) -> Position:
+def load_checkpoint(path: Path, state: State, basis: Basis) -> Position:
     """Go back to a saved state; without a file, the start.
 
     Raises:
-        TrainingError: when the file is broken or belongs to another network or task.
+        TrainingError: when the file is broken or of another run.
     """
     if not path.exists():
         return Position(0, 0, ())
     tensors, metadata = _read(path)
-    ours = recipe.architecture, json.dumps(recipe.options), recipe.task
-    if tuple(metadata.get(key) for key in ("architecture", "options", "task")) != ours:
-        raise TrainingError(f"{path} belongs to another network; choose another run folder.")
+    ours, theirs = basis.facts(), json.loads(metadata.get("basis", "{}"))
+    for key in sorted(ours.keys() | theirs.keys()):
+        if ours.get(key) != theirs.get(key):
+            raise TrainingError(
+                f"{path.parent} holds a run of another {key}: choose another run folder, or ask "
+                "for the same again."
+            )
     state.task.load_state_dict(_part(tensors, "task."))
     state.average.load_state_dict(_part(tensors, "average."))
     for player, optimizer in state.optimizers.items():

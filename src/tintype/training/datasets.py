@@ -85,6 +85,13 @@ class PictureCache:
         start = self.offsets[index]
         return self.pixels[start : start + height * width * 3].reshape(height, width, 3)
 
+    @property
+    def digest(self) -> str:
+        """What tells these pictures from others: a hash of their names and sizes."""
+        hashed = hashlib.sha256("/".join(self.names).encode())
+        hashed.update(np.ascontiguousarray(self.sizes, np.int64).tobytes())
+        return hashed.hexdigest()
+
     def labels(self) -> tuple[NDArray[np.int64], list[str]]:
         """The kind of each picture, (n,) numbers, and the kinds' names in their order.
 
@@ -158,12 +165,12 @@ def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
 
     Raises:
         TrainingError: when a source is missing or holds no usable picture.
-        UsageError: when a source is no tar file.
+        UsageError: when a source is neither a folder nor a tar file.
     """
     sources = [source for name in data.train for source in _sources(root, name)]
     if sources[0].suffix == ".npz":
         return _ready(sources, data.share)
-    facts = [*map(_identity, sources), [data.short_side, data.least_chroma]]
+    facts = [*map(identity_of, sources), [data.short_side, data.least_chroma]]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     pixels, index = folder / f"{key}.u8", folder / f"{key}.npz"
     if not index.exists():
@@ -175,13 +182,13 @@ def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
         return PictureCache(np.memmap(pixels, np.uint8, "r"), *parts)
 
 
-def _identity(source: Path) -> list[object]:
+def identity_of(source: Path) -> tuple[str, str]:
     """What tells one set of pictures from another: where it is, and how large and old its files."""
     files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else []
     told = [(str(path.relative_to(source)), path.stat()) for path in files]
     own = [] if files else [("", source.stat())]
     parts = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in (*told, *own)]
-    return [str(source.resolve()), hashlib.sha256(json.dumps(parts).encode()).hexdigest()]
+    return str(source.resolve()), hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _ready(sources: list[Path], share: float) -> PictureCache:

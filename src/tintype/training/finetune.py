@@ -8,11 +8,13 @@ from pathlib import Path
 
 import torch
 
+from tintype.errors import UsageError
 from tintype.export import export
 from tintype.models import Network, description_of
 from tintype.progress import Progress
 from tintype.training.checkpoints import load_average
 from tintype.training.config import Augment, Data, Film, Optimizer, Phase, Recipe
+from tintype.training.datasets import identity_of
 from tintype.training.objectives import Guided, Supervised
 from tintype.training.prepare.job import Preparation
 from tintype.training.prepare.order import Order, Source
@@ -84,11 +86,15 @@ def finetune(order: FineTuning, answer: list[FineTuned]) -> Iterator[Progress]:
         How far the work is.
 
     Raises:
-        TrainingError: when the graph cannot be trained further, or pictures are too few.
+        TrainingError: when the graph cannot be trained further, pictures are too few, or the folder
+            holds another run.
         UsageError: when the pictures cannot be read.
     """
     network, missing = network_of_graph(order.graph)
-    prepared = order.run / "pictures"
+    if not order.pictures.exists():
+        raise UsageError(f"{order.pictures} does not exist.")
+    # Of other pictures the set comes to stand elsewhere: the run is told and refuses them.
+    prepared = order.run / f"pictures-{identity_of(order.pictures)[1][:8]}"
     if not (prepared / CARD).exists():
         split = Split.parse("train=1.0" if order.validation else "train=rest,val=0.16")
         source = Source("own", order.pictures)
@@ -120,7 +126,11 @@ def recipe_for(
         prediction = network(torch.zeros(1, 1, side, side))
     regression = 0.0 if prediction.colour is None else 0.5
     classes = 0.0 if prediction.logits is None or (missing and regression) else 1.0
-    kind = Guided if network.guided else Supervised
+    # A guide is a part of its own: colours are learned without it. Where hints go in with L, a
+    # network that is trained without them forgets them.
+    guide = ("guide",) if hasattr(network, "guide") else ()
+    hinted = network.guided and not guide
+    kind = Guided if hinted else Supervised
     length = order.pictures_seen
     return Recipe(
         architecture=architecture,
@@ -134,10 +144,10 @@ def recipe_for(
                 minutes=None if length else order.minutes,
             ),
         ),
-        task="guided" if network.guided else "supervised",
+        task="guided" if hinted else "supervised",
         objective=kind(regression=regression, classes=classes),
         options=dict(vars(network.config)),
-        freeze=missing,
+        freeze=(*missing, *guide),
         freeze_norm=True,
         optimizer=Optimizer(3e-4, 1e-4, warmup_pictures=320, ema_decay=0.99),
         augment=Augment(rotation=3.0),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tintype.bins import nearest_bin, rebalancing_weights, smooth_prior, soft_encode
+from tintype.bins import nearest_bin, smooth_prior, soft_encode
 from tintype.training.objectives import Verdict
 
 _REACH = 128
@@ -52,28 +52,23 @@ class BinsCrossEntropy(nn.Module):
 
     Args:
         centres: (Q,2) the bins' ab.
-        prior: (Q,) frequency of each bin, sums to 1, already smoothed.
-        rebalancing: the paper's lambda; 1 gives all classes the same weight.
+        weights: (Q,) of each class, as ``rebalancing_weights`` gives them.
         neighbours: bins that share a colour; 1 is the hard encoding.
     """
 
     def __init__(
         self,
         centres: NDArray[np.floating],
-        prior: NDArray[np.float64],
-        rebalancing: float,
+        weights: NDArray[np.float32],
         neighbours: int,
     ) -> None:
         super().__init__()
         line = np.arange(-_REACH, _REACH, dtype=np.float64)
         lattice = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
         index, weight = soft_encode(lattice, centres, neighbours)
-        weights = rebalancing_weights(prior, rebalancing)
-        self.log_weights: Tensor
         self.index: Tensor
         self.weight: Tensor
         self.entropy: Tensor
-        self.register_buffer("log_weights", torch.from_numpy(np.log(weights)), persistent=False)
         self.register_buffer("index", torch.from_numpy(index), persistent=False)
         # v(Z) = w of the nearest bin (eq. 3) goes straight into the soft labels.
         balance = weights[index[:, 0]]
@@ -100,19 +95,15 @@ class PaletteCrossEntropy(nn.Module):
 
     Args:
         rgb: (Q,3) the palette, sRGB in [0,1].
-        prior: (Q,) frequency of each colour, sums to 1.
-        rebalancing: lambda as in ``BinsCrossEntropy``.
+        weights: (Q,) of each colour, as in ``BinsCrossEntropy``.
     """
 
-    def __init__(self, rgb: Tensor, prior: NDArray[np.float64], rebalancing: float) -> None:
+    def __init__(self, rgb: Tensor, weights: NDArray[np.float32]) -> None:
         super().__init__()
-        weights = torch.from_numpy(rebalancing_weights(prior, rebalancing))
         self.rgb: Tensor
         self.balance: Tensor
-        self.log_weights: Tensor
         self.register_buffer("rgb", rgb.detach().clone(), persistent=False)
-        self.register_buffer("balance", weights, persistent=False)
-        self.register_buffer("log_weights", weights.log(), persistent=False)
+        self.register_buffer("balance", torch.from_numpy(weights), persistent=False)
 
     def forward(self, logits: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
         """Mean loss of logits (n,Q) against true sRGB (n,3), and its least possible value, 0."""

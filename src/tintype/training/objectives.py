@@ -16,7 +16,8 @@ class Supervised:
         huber_beta: where huber turns from square to absolute, in ab units.
         classes: weight of the cross-entropy of the classes.
         encoding: "soft" spreads a colour over its nearest bins, "hard" gives it to the nearest.
-        rebalancing: lambda of the classes' rebalancing, 1 = none.
+        rebalancing: lambda of the classes' rebalancing, 1 = none. A network that reads its classes
+            by the weights it was trained with (``calm``) goes on with these when it is a start.
         class_step: one of so many rows and columns of the classes is trained on in a step, drawn
             anew each time: neighbouring pixels say nearly the same.
         perceptual: weight of the distance between features of the predicted and the true picture.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tintype.errors import TrainingError
 from tintype.images import atomic
 from tintype.progress import Progress
-from tintype.training.checkpoints import Position, State, load_checkpoint, save_checkpoint
+from tintype.training.checkpoints import Basis, Position, State, load_checkpoint, save_checkpoint
 from tintype.training.config import Data, Recipe
 from tintype.training.datasets import PictureCache, open_cache, validation_pictures
 from tintype.training.distributed import Processes, processes
@@ -60,8 +60,8 @@ def train(recipe: Recipe, data: Path, run: Path, start: Path | None = None) -> I
         Pictures seen, of how many, and the stage with its loss.
 
     Raises:
-        TrainingError: when data are missing, the loss is no longer a number or memory is not
-            enough; the last checkpoint stays usable.
+        TrainingError: when data are missing, the folder holds another run, the loss is no longer a
+            number or memory is not enough; the last checkpoint stays usable.
     """
     run.mkdir(parents=True, exist_ok=True)
     with processes() as here:
@@ -84,20 +84,22 @@ def _train(
     stepper = Stepper(recipe, cache, new_task(recipe, data, cache, start), here)
     average = copy.deepcopy(stepper.task.model).eval()
     state = State(stepper.task, average, stepper.optimizers)
-    step, seen, lengths = load_checkpoint(run / CHECKPOINT, state, recipe)
+    basis = Basis(recipe, cache.digest, start)
+    step, seen, lengths = load_checkpoint(run / CHECKPOINT, state, basis)
     lengths = lengths or lengths_of(recipe, len(cache), stepper)
     total = sum(lengths)
     logbook = Logbook(run, seen, recipe, total, len(cache)) if here.is_first else None
     validation = _validation_of(recipe.data, data) if here.is_first else {}
 
     def save() -> None:
-        save_checkpoint(run / CHECKPOINT, state, recipe, Position(step, seen, lengths))
+        save_checkpoint(run / CHECKPOINT, state, basis, Position(step, seen, lengths))
 
     def keep() -> None:
         """Score the average and save everything."""
         if logbook:
             for name, pictures in validation.items():
-                found = validate(average, pictures, here.device, luma=recipe.data.grey == "luma")
+                luma, bf16 = recipe.data.grey == "luma", recipe.precision == "bf16"
+                found = validate(average, pictures, here.device, luma, bf16)
                 logbook.validated(seen, name, found, pictures)
             save()
             if is_best(gain_by_validation(run)):

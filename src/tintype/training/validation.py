@@ -42,6 +42,7 @@ def validate(
     pictures: NDArray[np.uint8],
     device: torch.device,
     luma: bool = False,
+    bf16: bool = True,
     batch: int = 10,
 ) -> Validation:
     """Score a network on pictures.
@@ -51,6 +52,7 @@ def validate(
         pictures: uint8 (n, H, W, 3), H and W multiples of the network's ``size_multiple``.
         device: where the model is.
         luma: give it the luma's grey instead of the lightness.
+        bf16: compute in bfloat16 where the device has it.
         batch: pictures at once.
     """
     gains: dict[str, list[tuple[float, float, float]]] = {}
@@ -61,7 +63,7 @@ def validate(
         rgb = torch.from_numpy(truth).to(device).permute(0, 3, 1, 2).float() / 255
         L = rgb_to_lab(rgb, axis=1)[:, :1]
         seen = lightness_of_luma(rgb) if luma else L
-        with autocast(device.type):
+        with autocast(device.type, bf16):
             heads = model.heads_ab(seen.contiguous(memory_format=torch.channels_last))
         greys = _join(L, torch.zeros_like(next(iter(heads.values()))))
         for head, ab in heads.items():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from tintype.bins import NEIGHBOURS, rgb_palette
+from tintype.bins import NEIGHBOURS, rebalancing_weights, rgb_palette
 from tintype.color import lab_to_rgb, rgb_to_lab
 from tintype.errors import TrainingError
-from tintype.models import Network, Prediction
+from tintype.models import Classes, Network, Prediction
 from tintype.training.losses import (
     BinsCrossEntropy,
     PaletteCrossEntropy,
@@ -58,22 +59,30 @@ class SupervisedTask(Task):
                 "set the objective's weight of classes to 0."
             )
         pixels = sample_pixels(setting.cache)
-        loss: BinsCrossEntropy | PaletteCrossEntropy
         if classes.palette is None:
             centres = np.asarray(classes.centres)
             prior = prior_of(rgb_to_lab(pixels)[:, 1:], centres)
             neighbours = NEIGHBOURS if objective.encoding == "soft" else 1
-            loss = BinsCrossEntropy(centres, prior, objective.rebalancing, neighbours)
-        else:
-            chosen = np.random.default_rng(0).permutation(len(pixels))[:PALETTE_PIXELS]
-            if setting.fresh:
-                palette = rgb_palette(pixels[chosen], len(classes.palette))
-                classes.palette.copy_(torch.from_numpy(palette))
-            prior = palette_prior(pixels, np.asarray(classes.palette))
-            loss = PaletteCrossEntropy(classes.palette, prior, objective.rebalancing)
-        if classes.log_weights is not None:
-            classes.log_weights.copy_(loss.log_weights)
-        return loss
+            weights = self._weights(classes, prior, setting)
+            return BinsCrossEntropy(centres, weights, neighbours)
+        chosen = np.random.default_rng(0).permutation(len(pixels))[:PALETTE_PIXELS]
+        if setting.fresh:
+            palette = rgb_palette(pixels[chosen], len(classes.palette))
+            classes.palette.copy_(torch.from_numpy(palette))
+        prior = palette_prior(pixels, np.asarray(classes.palette))
+        return PaletteCrossEntropy(classes.palette, self._weights(classes, prior, setting))
+
+    def _weights(
+        self, classes: Classes, prior: NDArray[np.float64], setting: Setting
+    ) -> NDArray[np.float32]:
+        """The rebalancing; a network that reads its classes by one goes on with the same."""
+        kept = classes.log_weights
+        if kept is not None and not setting.fresh and kept.any():
+            return np.asarray(kept.exp(), np.float32)
+        weights = rebalancing_weights(prior, self.objective.rebalancing)
+        if kept is not None:
+            kept.copy_(torch.from_numpy(np.log(weights)))
+        return weights
 
     def losses(self, player: str, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
         """The weighted sum, and each term that has a weight."""

@@ -44,7 +44,8 @@ class Setting(NamedTuple):
         recipe: of the run.
         cache: the training pictures.
         data: the data directory.
-        fresh: whether the network is new; a palette of a trained one stays.
+        fresh: whether the network is new; the palette and the class weights of a trained
+            one stay.
     """
 
     recipe: Recipe
