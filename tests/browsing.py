@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -131,3 +131,12 @@ def barriers(page: Page, part: str = "html") -> list[str]:
     axe = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
     answer = page.evaluate(f"{axe};axe.run({part!r})")
     return [f"{v['id']}: {v['nodes'][0]['html']}" for v in answer["violations"]]
+
+
+def until(page: Page, holds: Callable[[], object]) -> None:
+    """Let the page live until something holds."""
+    for _ in range(300):
+        if holds():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("It does not come to hold.")

@@ -6,6 +6,7 @@ import functools
 import gc
 import importlib.util
 import os
+import pickle
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -49,7 +50,13 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+LONGEST = ("export", "page", "training", "overfit", "archive_ray", "page_variants")
+"""Files of tests that begin first, so that no process is left with one of them in the end."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ranks = {f"test_{name}.py": rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
     if config.getoption("--runslow"):
         mark = pytest.mark.timeout(3600)
     else:
@@ -164,17 +171,27 @@ def tiny_guided_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def export_small(tmp_path_factory: pytest.TempPathFactory) -> ExportSmall:
     """``export_small(name)``: a small random network with all its heads, and its export.
 
-    An export takes seconds, so there is one of each in a run.
+    An export takes up to 20 seconds, so there is one of each in a run, whatever its processes.
     """
+    from filelock import FileLock
+
     from tintype.export import export
     from tintype.models import random_network
+
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
     @functools.cache
     def exported(name: str) -> tuple[Network, Exported]:
         heads = {"scenes": SCENES} if name == "fusion" else {}
         network = random_network(name, options=SMALL[name] | heads)
-        target = tmp_path_factory.mktemp("export") / f"{name}.onnx"
-        return network, export(network, target, "model", "7", 192)
+        target, known = folder / f"{name}.onnx", folder / f"{name}.pickle"
+        with FileLock(folder / f"{name}.lock"):
+            if not known.exists():
+                result = export(network, target, "model", "7", 192)
+                known.write_bytes(pickle.dumps(result))
+            result = pickle.loads(known.read_bytes())
+        return network, result
 
     return exported
 

@@ -105,9 +105,8 @@ def test_the_confidence_is_torchs_and_only_that_of_a_distribution(
         np.testing.assert_array_equal(answer.ab, session.run(L).ab)
 
 
-def test_confidence_costs_nothing_unless_it_is_wanted(tmp_path: Path) -> None:
-    model = random_network("tintype", options=SMALL["tintype"])
-    path = export(model, tmp_path / "model.onnx", "model", "1", 256).path
+def test_confidence_costs_nothing_unless_it_is_wanted(export_small: ExportSmall) -> None:
+    path = export_small("tintype")[1].path
     graph = onnx.load(path).graph
     assert [output.name for output in graph.output] == ["ab", "confidence"]
     assert [node.op_type for node in graph.node].count("Softmax") == 1  # of the annealed mean

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from browsing import (
     picture,
     pixel,
     serving,
+    until,
 )
 from conftest import build_tiny_graph
 from tintype.engine import Colorizer, Options
@@ -63,15 +64,6 @@ def tile(page: Page, variant: int) -> list[int]:
         variant,
     )
     return mean
-
-
-def until(page: Page, holds: Callable[[], object]) -> None:
-    """Let the page live until something holds."""
-    for _ in range(300):
-        if holds():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("It does not come to hold.")
 
 
 def drawn(page: Page) -> list[list[int]]:

@@ -11,11 +11,10 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
+from conftest import ExportSmall  # noqa: E402
 from small_networks import SMALL  # noqa: E402
 from tintype import zoo  # noqa: E402
 from tintype.errors import TrainingError  # noqa: E402
-from tintype.export import export  # noqa: E402
-from tintype.models import random_network  # noqa: E402
 from tintype.training.checkpoints import load_trained  # noqa: E402
 from tintype.training.config import Data, Optimizer, Phase, Recipe  # noqa: E402
 from tintype.training.objectives import Guided, Supervised  # noqa: E402
@@ -76,9 +75,10 @@ def test_a_teacher_that_is_not_to_be_had(data: Path, recipe: Recipe) -> None:
         trained(dataclasses.replace(recipe, encoder="nobody"), data)
 
 
-def test_a_new_part_learns_while_the_rest_stays(data: Path, recipe: Recipe) -> None:
-    plain = random_network("tintype", options=SMALL["tintype"])
-    start = export(plain, data / "start.onnx", "start", "1", 64).path
+def test_a_new_part_learns_while_the_rest_stays(
+    data: Path, recipe: Recipe, export_small: ExportSmall
+) -> None:
+    start = export_small("tintype")[1].path
     guided = dataclasses.replace(
         recipe,
         options={**SMALL["tintype"], "guide": 4},

@@ -29,7 +29,7 @@ film: {tone: 0.5, grain: 0.5, blur: 0.5, fading: 0.5, scratches: 0.5}
 augment: {rotation: 10.0}
 precision: fp32
 freeze_norm: true
-validate_every: 40
+validate_every: 80
 """
 
 
