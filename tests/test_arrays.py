@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import image_samples as samples
 from conftest import grey_pixels
 from tintype import color
 from tintype.engine import Colorizer
@@ -55,6 +56,28 @@ def test_arrays(colorizer: Colorizer, dtype: type, channels: tuple[int, ...], ou
 def test_pictures_that_are_none(colorizer: Colorizer, picture: object, says: str) -> None:
     with pytest.raises((UsageError, UnreadableImage), match=says):
         colorizer.colorize(picture)  # type: ignore[type-var]
+
+
+def test_the_other_byte_order(colorizer: Colorizer) -> None:
+    grey = (grey_pixels(40, 50).astype(np.uint16) * 257).astype(">u2")
+    result = colorizer.colorize(grey)
+    np.testing.assert_array_equal(result, colorizer.colorize(grey.astype("<u2")))
+
+
+def test_a_pil_pictures_profile_is_applied(colorizer: Colorizer, tmp_path: Path) -> None:
+    dark = samples.profile("GRAY", 3.0)
+    for mode in ("L", "LA"):
+        picture = Image.fromarray(grey_pixels(40, 50)).convert(mode)
+        picture.save(tmp_path / "a.png", icc_profile=dark)
+        with Image.open(tmp_path / "a.png") as tagged:
+            ours = np.asarray(colorizer.colorize(tagged).convert("RGB")).astype(float)
+        data, _ = colorizer.colorize_file(str(tmp_path / "a.png"), None)
+        by_file = np.asarray(Image.open(io.BytesIO(data or b"")).convert("RGB")).astype(float)
+        untagged = np.asarray(colorizer.colorize(picture).convert("RGB")).astype(float)
+        assert np.abs(ours - by_file).mean() < 1
+        assert np.abs(ours - untagged).mean() > 5
+    with pytest.raises(UsageError, match="mode LAB"):
+        colorizer.colorize(Image.new("LAB", (8, 8)))
 
 
 def test_another_kind_of_object(colorizer: Colorizer) -> None:

@@ -176,6 +176,29 @@ def test_marked_result_without_a_record_is_made_again(scans: Path, run: Runs) ->
     assert statuses(outcomes) == {"done": 2, "current": 2}
 
 
+def test_work_that_no_run_recorded_is_left_alone(scans: Path, run: Runs, tiny_model: Path) -> None:
+    by_hand = Colorizer.load(tiny_model, device="cpu")
+    by_hand.colorize_file(scans / "a.jpg", scans / "a-color.jpg", Options(strength=1.5))
+    content = (scans / "a-color.jpg").read_bytes()
+    outcomes = run(scans)
+    assert statuses(outcomes) == {"done": 3, "failed": 1}
+    assert "made otherwise; --overwrite replaces it" in outcomes[str(scans / "a.jpg")].message
+    assert (scans / "a-color.jpg").read_bytes() == content
+    assert not list(scans.glob(".a*again*"))
+    assert statuses(run(scans, overwrite=True)) == {"done": 4}
+    assert (scans / "a-color.jpg").read_bytes() != content
+
+
+def test_parts_that_a_crash_left_long_ago_go(scans: Path, run: Runs) -> None:
+    old, new = scans / ".a-color.jpg.0a1b2c.part", scans / ".a-color.jpg.3d4e5f.part"
+    old.write_bytes(b"half")
+    new.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    run(scans)
+    assert not old.exists()
+    assert new.exists()
+
+
 def test_own_results_are_known_by_their_mark(scans: Path, tmp_path: Path, run: Runs) -> None:
     run(make_plan([str(scans)], str(tmp_path / "out")))
     for path in (tmp_path / "out").rglob(MANIFEST_NAME):

@@ -122,9 +122,29 @@ def test_result_over_the_original_only_when_asked_twice(
     assert (here / "a.png").read_bytes() == content
     assert colorize("a.png", "-o", "a.png", "--overwrite") == 0
     assert mean_chroma(here / "a.png") > 5
-    assert colorize("a.png", "--force") == 0
+    assert colorize("a.png") == 0
     assert "left out" in capfd.readouterr().err
     assert files(here) == {"a.png"}
+    assert colorize("a.png", "--force") == 0
+    assert files(here) == {"a.png", "a-color.png"}
+
+
+def test_what_no_picture_can_be_done_with_is_said_before_any_work(
+    here: Path, colorize: Colorize, write_grey: GreyWriter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_grey(here / "a.png")
+    write_grey(here / "b.png")
+    for wrong, status, said in (
+        (["--reference", "b.png"], 2, "has no colours to lend"),
+        (["--reference", "gone.png"], 1, "gone.png cannot be read"),
+        (["--variant", "2"], 2, "knows one colouring only"),
+        (["--hint", "3,3,#ff0000"], 2, "takes no colour hints"),
+    ):
+        assert colorize("a.png", "b.png", *wrong) == status, wrong
+        told = capfd.readouterr().err
+        assert said in told
+        assert told.count("\n") == 1
+    assert files(here) == {"a.png", "b.png"}
 
 
 def test_existing_file_needs_overwrite(

@@ -340,3 +340,34 @@ def test_heic_metadata_passes() -> None:
         assert packet is not None
         assert attributes(packet)[NOTE] == ["two\nlines & more"]
         assert b"Ansel" in (again.pages[0].metadata.exif or b"")
+
+
+def test_the_mark_stays_where_the_xmp_is_too_large_for_jpeg() -> None:
+    long = XMP.replace(
+        b"</rdf:Description>", b"<dc:x>" + b"a" * 70_000 + b"</dc:x></rdf:Description>"
+    )
+    assert len(long) > 70_000
+    picture = read_image(samples.tiff(grey8(), extratags=[(700, 1, len(long), long, True)]))
+    data, notes = encode_image(picture, as_pages(picture), format="jpeg", mark=MARK)
+    assert any("too large for JPEG" in note and "but for the mark" in note for note in notes)
+    assert read_image(data).tintype_mark
+
+
+def test_a_tag_that_stands_twice_costs_no_exif() -> None:
+    entries = [(271, 2, 4, b"Leic"), (271, 2, 4, b"Agfa"), (272, 2, 4, b"III\0")]
+    packed = b"".join(struct.pack("<HHI", tag, kind, n) + v for tag, kind, n, v in entries)
+    block = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + packed + bytes(4)
+    cleaned = clean_exif(block, turned=False)
+    assert cleaned is not None
+    assert b"Leic" in cleaned
+    assert b"III" in cleaned
+    assert b"Agfa" not in cleaned
+    assert len(cleaned) == len(block)
+
+
+def test_fewer_bits_than_before_are_told() -> None:
+    deep = read_image(samples.png16(samples.grey16()))
+    _, notes = encode_image(deep, as_pages(deep), format="avif", mark=None)
+    assert "AVIF holds 12 bits per sample: the original's 16 are rounded" in notes
+    again = read_image(encode_image(deep, as_pages(deep), format="avif", mark=None)[0])
+    assert encode_image(again, as_pages(again), mark=None)[1] == ()

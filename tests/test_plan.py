@@ -34,6 +34,13 @@ def test_suffix_can_be_chosen_and_then_tells_own_results(tmp_path: Path) -> None
     assert plan.own == 1
 
 
+def test_a_name_that_ends_like_a_result_is_one_only_beside_its_picture(tmp_path: Path) -> None:
+    touch(tmp_path / "scan-1.jpg", tmp_path / "scan-12.jpg", tmp_path / "tree.jpg")
+    for suffix in ("-1", "e"):
+        plan = make_plan([str(tmp_path)], str(tmp_path / "out"), suffix=suffix)
+        assert (len(plan.tasks), plan.own) == (3, 0)
+
+
 def test_suffix_with_a_slash_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="slash"):
         make_plan([str(tmp_path)], suffix="/../x")
@@ -92,7 +99,7 @@ def test_odd_names(here: Path) -> None:
 
 
 def test_named_inputs_that_cannot_be_used_do_not_stop_the_others(here: Path) -> None:
-    touch(here / "a.jpg", here / "notes.txt", here / "b-color.jpg")
+    touch(here / "a.jpg", here / "notes.txt", here / "b-color.jpg", here / "b.jpg")
     os.mkfifo(here / "pipe.jpg")
     plan = make_plan(["a.jpg", "gone.jpg", "notes.txt", "b-color.jpg", "*.xyz", "pipe.jpg"])
     assert [task.label for task in plan.tasks] == ["a.jpg"]

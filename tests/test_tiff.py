@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,32 @@ def rewritten(data: bytes, **options: Any) -> bytes:
 
 
 MIXED = [grey8(), rgb16()[:20, :30].copy(), np.dstack([grey8()[:17]] * 3), grey16()[:, :9].copy()]
+
+
+def test_a_large_scan_in_one_strip_is_read() -> None:
+    """libtiff wants the strip and the rows at once, more than libvips grants it by itself."""
+    grey = np.add.outer(np.arange(7500), np.arange(8000)).astype(np.uint8)
+    picture = read_image(samples.tiff(grey, compression="zlib", rowsperstrip=len(grey)))
+    assert picture.small(64, 64).shape == (64, 64, 3)
+
+
+def test_photoshops_layers_are_not_read() -> None:
+    with io.BytesIO(samples.tiff(grey8())) as file:
+        plain = len(file.getbuffer())
+    data = samples.tiff(grey8(), extratags=[(37724, 7, 3_000_000, bytes(3_000_000), True)])
+    assert len(data) > plain + 3_000_000
+    assert 37724 not in tiff.read_directories(io.BytesIO(data))[0].tags
+
+
+def test_tags_that_share_their_bytes_do_not_fill_the_memory() -> None:
+    blob = 100_000
+    tags = b"".join(struct.pack("<HHII", 40_000 + i, 7, blob, 8) for i in range(20))
+    data = struct.pack("<2sHI", b"II", 42, 8 + blob) + bytes(blob)
+    data += struct.pack("<H", 20) + tags + bytes(4)
+    with pytest.raises(ValueError, match="larger than the file"):
+        tiff.read_directories(io.BytesIO(data))
+    with pytest.raises(UnreadableImage):
+        read_image(data)
 
 
 @pytest.mark.parametrize("bigtiff", [False, True])

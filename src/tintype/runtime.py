@@ -10,8 +10,10 @@ among the colours that are possible; zeros where it is not given.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -171,6 +173,8 @@ class Session:
                 raise
             self._session = self._open(graph, "cpu", None, threads)
             self.device = "cpu"
+        # DirectML's provider allows one run at a time on a session.
+        self._turn = threading.Lock() if self.device == "directml" else contextlib.nullcontext()
         self._check()
 
     def _open(
@@ -279,7 +283,8 @@ class Session:
         if confidence and not self.gives_confidence:
             raise UsageError(f"The model {self._name} does not say how sure it is.")
         try:
-            answer = self._session.run(names, feed | wanted)
+            with self._turn:
+                answer = self._session.run(names, feed | wanted)
         except Exception as error:
             raise self._explained(error, L.shape) from error
         return self._kept(L.shape, *answer)

@@ -7,10 +7,12 @@ read and written. What a folder's manifest knows as done and current is not done
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import glob
 import os
 import threading
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 Status = Literal["done", "current", "skipped", "failed"]
 
 _POLL_S = 0.2
+_AGAIN = "again"
+_FORGOTTEN_S = 86_400.0  # nobody works on a picture for longer: a file so old was left by a crash
 
 
 @dataclass(frozen=True)
@@ -148,9 +152,7 @@ class Batch:
         """Remove the unfinished files of the pictures in work; the process must end right after."""
         for task in list(self._working.values()):
             for target in task.written:
-                # The name that images.atomic gives a file until it is whole.
-                unfinished = glob.escape(part_prefix(target)) + "*.part"
-                for path in target.parent.glob(unfinished):
+                for path in _unfinished(target):
                     path.unlink(missing_ok=True)
 
     def _run_one(self, task: Task) -> Outcome:
@@ -160,7 +162,7 @@ class Batch:
             if os.path.lexists(task.target) and self._is_current(task, task.target, stamp):
                 return Outcome(task, "current")
             self._refuse_strangers(task, task.target)
-        if (why := self._why_own(task.source)) is not None:
+        if (why := self._why_own(task)) is not None:
             return Outcome(task, "skipped", why)
         if task.target is None:
             data, report = self._colorizer.colorize_file(task.source, None, self._options_of(task))
@@ -176,12 +178,17 @@ class Batch:
         variant = self._options_of(task).variant
         return replace(self._recipe, options={**self._recipe.options, "variant": variant})
 
-    def _why_own(self, source: Path | bytes) -> str | None:
+    def _why_own(self, task: Task) -> str | None:
         """Why a picture counts as one of Tintype's own results, or None."""
+        source = task.source
+        if task.named and self._options.force:
+            return None
         if isinstance(source, Path) and self._manifests.of(source.parent).wrote(source):
-            return f"left out, for {MANIFEST_NAME} beside it lists it as a result."
+            return (
+                f"left out, for {MANIFEST_NAME} beside it lists it as a result. --force colours it."
+            )
         if read_image(source).tintype_mark:
-            return "left out, for it carries Tintype's mark: it is a result."
+            return "left out, for it carries Tintype's mark: it is a result. --force colours it."
         return None
 
     def _is_current(self, task: Task, target: Path, stamp: Stamp) -> bool:
@@ -229,7 +236,14 @@ class Batch:
         _make_folder(target.parent)
         beside = task.confidence
         options = self._options_of(task)
-        _, report = self._colorizer.colorize_file(task.source, target, options, beside)
+        for path in _unfinished(target):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _FORGOTTEN_S:
+                    path.unlink()
+        with self._aside(target) as place:
+            _, report = self._colorizer.colorize_file(task.source, place, options, beside)
+        if place != target:
+            report = replace(report, target=str(target))
         made = target_stamp(target)
         sure: Stamp = () if beside is None else target_stamp(beside)
         record = Record(target.name, task.label, checksum, stamp, made, self._recipe_of(task), sure)
@@ -239,6 +253,37 @@ class Batch:
             why = f"done, but {MANIFEST_NAME} could not be written ({error.strerror})."
             return Outcome(task, "done", why, report)
         return Outcome(task, "done", report=report)
+
+    @contextlib.contextmanager
+    def _aside(self, target: Path) -> Iterator[Path]:
+        """Where a result is made: its own place, or first another, to be compared.
+
+        What carries the mark and has no record is this very result, which a run that was killed
+        had no time to record, or somebody's work, such as one saved in the window.
+
+        Raises:
+            UnwritableImage: it is another one.
+        """
+        recorded = self._manifests.of(target.parent).get(target) is not None
+        if self._overwrite or recorded or not os.path.lexists(target):
+            yield target
+            return
+        place = target.with_name(f"{part_prefix(target)}{_AGAIN}{target.suffix}")
+        try:
+            yield place
+            if not filecmp.cmp(place, target, shallow=False):
+                raise UnwritableImage(
+                    f"{target} is a result that was made otherwise; --overwrite replaces it."
+                )
+            os.replace(place, target)
+        finally:
+            place.unlink(missing_ok=True)
+
+
+def _unfinished(target: Path) -> Iterator[Path]:
+    """Files beside a target that were to become it; images.atomic names them."""
+    for ending in ("*.part", f"{_AGAIN}*"):
+        yield from target.parent.glob(glob.escape(part_prefix(target)) + ending)
 
 
 def _stamp_of(source: Path | bytes) -> Stamp:

@@ -7,6 +7,7 @@ worst one broken last line, which is passed over.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -110,10 +111,12 @@ class Manifest:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
             handle = os.open(self._path, flags, 0o666)
             try:
-                os.write(handle, b"\n" + line if self._torn else line)
+                whole = b"\n" + line if self._torn else line
+                self._torn = os.write(handle, whole) < len(whole)
             finally:
                 os.close(handle)
-            self._torn = False
+            if self._torn:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._records[record.target] = record
 
 

@@ -369,9 +369,14 @@ def _is_picture(path: Path) -> bool:
 
 
 def _looks_own(path: Path, own: str) -> bool:
-    """Whether a file is called like a result, or like a result's confidence picture."""
+    """Whether a file is called like the result, or its confidence picture, of one beside it."""
     stem = re.sub(rf"{VARIANT_ENDING}\d+$", "", path.stem)
-    return bool(own) and (stem.endswith(own) or path.name.endswith(own + CONFIDENCE_ENDING))
+    if own and stem.endswith(own):
+        return path.with_name(stem.removesuffix(own) + path.suffix).exists()
+    if own and path.name.endswith(own + CONFIDENCE_ENDING):
+        stem = path.name.removesuffix(own + CONFIDENCE_ENDING)
+        return any(path.with_name(stem + suffix).exists() for suffix in SUFFIXES)
+    return False
 
 
 def _known() -> str:

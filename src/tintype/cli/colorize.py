@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Pictures worked on at a time. [default: one per core]",
+    help="Pictures worked on at a time. [default: one more than cores]",
 )
 @click.option("--json", "as_json", is_flag=True, help="A JSON object per picture on stdout.")
 @film_options
@@ -183,6 +183,7 @@ def _work(tasks: Sequence[Task], tally: Tally, options: Options, means: _Means) 
     from tintype.batch import Batch, share_cores
     from tintype.cli.progress import progress
     from tintype.engine import Colorizer
+    from tintype.engine.steering import check
 
     jobs, threads = share_cores(len(tasks), means.jobs)
     colorizer = Colorizer.load(options.model, device=means.device, threads=threads)
@@ -190,6 +191,9 @@ def _work(tasks: Sequence[Task], tally: Tally, options: Options, means: _Means) 
         raise UsageError(f"The model {options.model} does not say how sure it is.")
     if means.variants > 1 and not colorizer.has_variants:
         raise UsageError(f"The model {options.model} knows one colouring only: no variants.")
+    check(colorizer, options)
+    if options.hints and len({task.source for task in tasks}) > 1:
+        raise UsageError("--hint names a place in one picture: give one picture.")
     batch = Batch(colorizer, options, overwrite=means.overwrite)
     with (
         stoppable(batch.abandon) as stop,

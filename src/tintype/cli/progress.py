@@ -61,7 +61,7 @@ def _rich_bar(total: int, line: Callable[[str], None]) -> Iterator[Bar]:
         task = shown.add_task("", total=total, rate="", trouble="")
 
         def advance(done: int, failed: int) -> None:
-            rate = f"{done / (time.monotonic() - started):.2f} pictures/s"
+            rate = f"{done / max(time.monotonic() - started, 1e-3):.2f} pictures/s"
             trouble = f", {failed} failed" if failed else ""
             shown.update(task, advance=1, rate=rate, trouble=trouble)
 

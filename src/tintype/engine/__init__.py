@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -168,8 +168,8 @@ class Colorizer:
 
     def colorize_file(
         self,
-        source: Path | bytes,
-        target: Path | None,
+        source: str | Path | bytes,
+        target: str | Path | None,
         options: Options = _DEFAULTS,
         confidence: Path | None = None,
         *,
@@ -195,6 +195,8 @@ class Colorizer:
             UsageError: a place where the confidence cannot go, or a model that gives none.
             As :meth:`colorize`.
         """
+        source = source if isinstance(source, bytes) else Path(source)
+        target = None if target is None else Path(target)
         if confidence is not None:
             check_place(confidence, source, target)
         asked = mean_confidence or confidence is not None
@@ -250,8 +252,7 @@ class Colorizer:
             steady: 0 colours each frame by itself, 1 is steadiest.
 
         Yields:
-            Frames as pictures, in order. ``tintype.video.film.colorize_film`` writes a whole film,
-            its sound and all else kept.
+            Frames, in order. ``tintype.video.film.colorize_film`` writes a whole film.
 
         Raises:
             UnreadableFilm: it cannot be opened or decoded.
@@ -277,8 +278,7 @@ class Colorizer:
             hint_ab: (N, 2, H, W) float32 CIE a*b*, for guided models.
             hint_mask: (N, 1, H, W) float32, 1 where there is a hint.
             variant: as of ``Options``.
-            confidence: whether to ask how sure the network is of its likely colours, too, which
-                costs a little time.
+            confidence: whether to ask, for a little time, how sure it is of its likely colours.
 
         Returns:
             ab (N, 2, h, w) and, when asked for, confidence (N, 1, h, w) in [0, 1], where
@@ -306,25 +306,25 @@ class Colorizer:
 
     def _plan(self, picture: Picture, options: Options, confidence: bool) -> Plan:
         """Look at every page small, and predict its colours."""
-        pages: list[Page] = []
         tones: set[Tone] = set()
-        for number, size in enumerate(page.size for page in picture.pages):
-            view = working_shape(size, options.working_size or self.working_size)
-            tone, page = look(picture.small(*view, number), size, picture.name, options)
-            tones.add(tone)
-            pages.append(page)
-        worst: Sequence[Tone] = ("colour", "toned", "grey")
-        tone = next(tone for tone in worst if tone in tones)
-        laid = list(self._laid(pages, options, confidence))
+
+        def pages() -> Iterator[Page]:
+            for n, size in enumerate(page.size for page in picture.pages):
+                view = working_shape(size, options.working_size or self.working_size)
+                tone, page = look(picture.small(*view, n), size, picture.name_of(n), options)
+                tones.add(tone)
+                yield page
+
+        laid = list(self._laid(pages(), options, confidence))
+        tone: Tone = max(tones, key=("grey", "toned", "colour").index)
         return Plan(tone, tuple(page.chroma for page in laid), laid[0].sure)
 
-    def _laid(self, pages: Sequence[Page], options: Options, confidence: bool) -> Iterator[Laid]:
+    def _laid(self, pages: Iterable[Page], options: Options, confidence: bool) -> Iterator[Laid]:
         """The colours of pages in order; neighbours of one shape share a run of the network."""
         waiting: list[Page] = []
         for page in pages:
-            if waiting and (
-                len(waiting) == options.batch_size or waiting[0].L.shape != page.L.shape
-            ):
+            full = len(waiting) == options.batch_size
+            if waiting and (full or waiting[0].L.shape != page.L.shape):
                 yield from self._run(waiting, options, confidence)
                 waiting = []
             waiting.append(page)
@@ -351,8 +351,8 @@ class Colorizer:
     def _reference(self, options: Options) -> Reference | None:
         if len(options.references) > 1:
             raise UsageError("A picture takes the colours of one reference, not of several.")
-        size = options.working_size or self.working_size
-        return next((self.reference(Path(name), size) for name in options.references), None)
+        found = (self.reference(Path(name), options.working_size) for name in options.references)
+        return next(found, None)
 
     def reference(self, path: Path, working_size: int | None = None) -> Reference:
         """A picture in colour, ready to lend its colours to others.

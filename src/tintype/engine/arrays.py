@@ -16,6 +16,9 @@ from tintype.images.resampling import grey_as_rgb, resampled
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_OF_A_PROFILE = ("L", "LA", "I;16", "RGB", "RGBA")
+"""Modes whose bands are those that a profile is about."""
+
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
@@ -50,7 +53,9 @@ def from_array(array: NDArray[np.generic]) -> Opaque:
         raise UsageError(
             f"A picture must be (height, width) or (height, width, channels), not {array.shape}."
         )
-    if array.dtype not in (np.uint8, np.uint16) and not np.issubdtype(array.dtype, np.floating):
+    if array.dtype.newbyteorder("=") not in (np.uint8, np.uint16) and not np.issubdtype(
+        array.dtype, np.floating
+    ):
         raise UsageError(f"Pixels must be uint8, uint16 or float, not {array.dtype}.")
     # NaN fails both comparisons.
     if array.dtype.kind == "f" and not (array.min() >= 0 and array.max() <= 1):
@@ -62,19 +67,22 @@ def from_array(array: NDArray[np.generic]) -> Opaque:
 
 
 def from_pil(image: Image) -> tuple[Opaque, Callable[[Pixels], Image]]:
-    """Take a PIL picture, turned upright once if its EXIF asks for it.
+    """Take a PIL picture, turned upright once if its EXIF asks for it, its ICC profile applied.
 
     Returns:
         The picture, and what turns joined pixels back into a PIL picture: RGB or RGBA with 8 bits,
         for PIL has no colour pictures with more. Resolution and EXIF are kept.
 
     Raises:
-        UsageError: a mode of float or of more than 16 bits.
+        UsageError: a mode of float, of more than 16 bits or of no way to RGB.
     """
     from PIL import Image, ImageOps
 
     upright = ImageOps.exif_transpose(image)
-    opaque = from_array(_pixels_of(upright))
+    pixels, profile = _pixels_of(upright), image.info.get("icc_profile")
+    opaque = from_array(pixels)
+    if profile and image.mode in _OF_A_PROFILE:
+        opaque = _in_srgb(opaque, profile)
 
     def back(pixels: Pixels) -> Image.Image:
         if pixels.dtype == np.uint16:
@@ -86,6 +94,24 @@ def from_pil(image: Image) -> tuple[Opaque, Callable[[Pixels], Image]]:
     return opaque, back
 
 
+def _in_srgb(opaque: Opaque, profile: bytes) -> Opaque:
+    """The picture in sRGB; at 16 bits where a profile had to be applied, as for files."""
+    import pyvips
+
+    from tintype.images.reading import to_srgb
+
+    stored = opaque.pixels
+    kinds = ("b-w", "srgb") if stored.dtype == np.uint8 else ("grey16", "rgb16")
+    image = pyvips.Image.new_from_array(stored).copy(interpretation=kinds[stored.shape[2] == 3])
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    found = to_srgb(image, 8 * stored.itemsize)
+    pixels = found.numpy().reshape(*stored.shape[:2], -1)
+    alpha = opaque.alpha
+    if alpha is not None and pixels.dtype != alpha.dtype:
+        alpha = alpha.astype(np.uint16) * 257
+    return Opaque(pixels, alpha)
+
+
 def _pixels_of(image: Image) -> NDArray[np.generic]:
     """The pixels of an upright PIL picture: grey, RGB or RGBA."""
     if image.mode in _SIXTEEN_BIT:
@@ -95,9 +121,14 @@ def _pixels_of(image: Image) -> NDArray[np.generic]:
         return pixels.astype(np.uint16)
     if image.mode == "F":
         raise UsageError("A PIL picture of mode F has no known range: give an array in [0, 1].")
+    if image.mode == "LA":
+        return np.asarray(image)
     if "A" in image.getbands() or "transparency" in image.info:
         return np.asarray(image.convert("RGBA"))
-    return np.asarray(image.convert("L" if image.mode in ("L", "1") else "RGB"))
+    try:
+        return np.asarray(image.convert("L" if image.mode in ("L", "1") else "RGB"))
+    except ValueError as error:
+        raise UsageError(f"A PIL picture of mode {image.mode} has no way to RGB.") from error
 
 
 def shrink(pixels: Pixels, height: int, width: int) -> NDArray[np.float32]:

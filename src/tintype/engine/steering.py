@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +16,10 @@ from tintype.images import classify_tone, read_image
 from tintype.motion import STRIDE
 from tintype.reference import Reference, on_cells, on_grid
 from tintype.runtime import Float, Prediction
+
+if TYPE_CHECKING:
+    from tintype.engine import Colorizer
+    from tintype.options import Options
 
 Predict = Callable[[Float], Prediction]
 
@@ -29,6 +35,7 @@ class References:
 
     def __init__(self, predict: Predict) -> None:
         self._predict = predict
+        self._lock = threading.Lock()
         self._seen: dict[tuple[str, int, int], Reference] = {}
 
     def get(self, path: Path, working_size: int) -> Reference:
@@ -44,11 +51,12 @@ class References:
         """
         changed = path.stat().st_mtime_ns if path.is_file() else 0
         key = (str(path), changed, working_size)
-        if key not in self._seen:
-            while len(self._seen) >= _KEPT:
-                del self._seen[next(iter(self._seen))]
-            self._seen[key] = self._read(path, working_size)
-        return self._seen[key]
+        with self._lock:
+            if key not in self._seen:
+                while len(self._seen) >= _KEPT:
+                    del self._seen[next(iter(self._seen))]
+                self._seen[key] = self._read(path, working_size)
+            return self._seen[key]
 
     def _read(self, path: Path, working_size: int) -> Reference:
         picture = read_image(path)
@@ -59,6 +67,21 @@ class References:
         L, ab = lab[..., 0].clip(0, 100), lab[..., 1:].transpose(2, 0, 1)
         guess, _ = guess_on_cells(self._predict(L[None, None]), L.shape)
         return Reference(L, guess, on_cells(ab))
+
+
+def check(model: Colorizer, options: Options) -> None:
+    """Find out whether a model can do what is asked for, whatever the picture.
+
+    Raises:
+        UsageError: hints or a variant for a model that knows none, or a reference without colours.
+        UnreadableImage: the reference cannot be read.
+    """
+    if options.hints and not model.guided:
+        raise UsageError(f'The model "{model.name}" takes no colour hints.')
+    if options.variant and not model.has_variants:
+        raise UsageError(f'The model "{model.name}" knows one colouring only: no variants.')
+    for name in options.references:
+        model.reference(Path(name), options.working_size)
 
 
 def guess_on_cells(answer: Prediction, view: tuple[int, int]) -> tuple[Float, Float | None]:

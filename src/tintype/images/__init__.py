@@ -119,6 +119,10 @@ class Picture:
         """The number of pages."""
         return len(self.pages)
 
+    def name_of(self, page: int) -> str:
+        """What messages call a page, counted from 0."""
+        return self.name if self.n_pages == 1 else f"Page {page + 1} of {self.name}"
+
     @property
     def has_alpha(self) -> bool:
         """Whether the first page has transparency."""

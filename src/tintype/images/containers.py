@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tintype.images import tiff
 from tintype.images.metadata import Metadata
+from tintype.images.xmp import mark_of, updated_xmp
 
 Still = Literal["jpeg", "png", "tiff", "webp", "avif", "heic", "bmp"]
 Moving = Literal["gif", "avif-sequence"]
@@ -187,7 +188,13 @@ def jpeg_segments(metadata: Metadata, density: bytes) -> tuple[bytes, tuple[str,
         ("XMP", _XMP, metadata.xmp),
     ):
         if content is not None and len(header + content) > _SEGMENT_BYTES:
-            lost.append(f"the {name} data is too large for JPEG ({len(content)} bytes) and is lost")
+            mark = mark_of(content) if name == "XMP" else None
+            kept = updated_xmp(None, mark)[0] if mark else None
+            lost.append(
+                f"the {name} data is too large for JPEG ({len(content)} bytes) and is lost"
+                f"{', but for the mark' if kept else ''}"
+            )
+            parts += [_segment(_APP1, header + kept)] if kept else []
         elif content is not None:
             parts.append(_segment(_APP1, header + content))
     room = _SEGMENT_BYTES - len(_PHOTOSHOP)

@@ -124,7 +124,7 @@ def _check_size(height: int, width: int, name: str, max_pixels: int) -> None:
     if height * width > max_pixels:
         raise UnreadableImage(
             f"{name} has {width} × {height} pixels ({height * width / 1e6:.0f} megapixels), "
-            f"more than the limit of {max_pixels / 1e6:.0f} megapixels."
+            f"more than the limit of {max_pixels / 1e6:.0f} megapixels; reduce it or cut it up."
         )
 
 

@@ -60,6 +60,7 @@ def clean_exif(block: bytes | None, *, turned: bool) -> bytes | None:
         order = {b"II": "<", b"MM": ">"}[bytes(data[:2])]
         start = struct.unpack_from(order + "I", data, 4)[0]
         kept, following = _entries(data, start, order)
+        count = struct.unpack_from(order + "H", data, start)[0]
         _drop_thumbnail(data, following, order)
         for tag, at in list(kept.items()):
             if tag == tiff.EXIF_POINTER and turned:
@@ -67,19 +68,19 @@ def clean_exif(block: bytes | None, *, turned: bool) -> bytes | None:
     except (KeyError, struct.error):
         return None
     raw = [bytes(data[at : at + 12]) for tag, at in kept.items() if tag not in tiff.STRUCTURE]
-    old = 2 + 12 * len(kept) + 4
+    old = 2 + 12 * count + 4
     new = struct.pack(order + "H", len(raw)) + b"".join(raw) + bytes(4)
     data[start : start + old] = new.ljust(old, b"\0")
     return bytes(data) if raw else None
 
 
 def _entries(data: bytearray, start: int, order: str) -> tuple[dict[int, int], int]:
-    """Where each tag's 12 bytes stand, and the offset of the next directory."""
+    """Where each tag's 12 bytes stand, the first of equal ones, and the next directory's offset."""
     count = struct.unpack_from(order + "H", data, start)[0]
     at = [start + 2 + 12 * i for i in range(count)]
-    tags = {struct.unpack_from(order + "H", data, p)[0]: p for p in at}
-    if len(tags) < count:
-        raise KeyError("a tag stands twice")
+    tags: dict[int, int] = {}
+    for place in at:
+        tags.setdefault(struct.unpack_from(order + "H", data, place)[0], place)
     return tags, struct.unpack_from(order + "I", data, start + 2 + 12 * count)[0]
 
 

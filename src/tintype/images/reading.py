@@ -93,7 +93,9 @@ class Opened:
         if once:
             options["access"] = "sequential"
         if self.kind == "tiff":
-            options["page"] = page
+            # Without a limit of 50 MB on what libtiff allocates, which a scan in one strip exceeds:
+            # what is read is bounded by the size of the file and by our own limit of pixels.
+            options |= {"page": page, "unlimited": True}
         if shrink > 1:
             options["shrink"] = shrink
         loader = _LOADERS[self.kind]

@@ -96,6 +96,23 @@ class _Layout(NamedTuple):
         return b"".join(data[i : i + unit][::-1] for i in range(0, len(data), unit))
 
 
+class _Budget:
+    """How many bytes of tags may still be read: no honest file's are more than the file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._left = file.seek(0, io.SEEK_END)
+
+    def spend(self, size: int) -> None:
+        """Note that so many were read.
+
+        Raises:
+            ValueError: there is no more to read: tags share their bytes, to fill the memory.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise ValueError("the tags of a TIFF are larger than the file")
+
+
 def _read(file: BinaryIO, offset: int, size: int) -> bytes:
     file.seek(offset)
     data = file.read(size)
@@ -117,7 +134,7 @@ def _header(file: BinaryIO, base: int) -> tuple[_Layout, int]:
 
 
 def _read_directory(
-    file: BinaryIO, base: int, offset: int, layout: _Layout, depth: int = 0
+    file: BinaryIO, base: int, offset: int, layout: _Layout, budget: _Budget, depth: int = 0
 ) -> tuple[Directory, int]:
     """One directory and the offset of the next (0: none); offsets count from ``base``."""
     size, count_code = (20, "Q") if layout.big else (12, "H")
@@ -128,16 +145,22 @@ def _read_directory(
     table = _read(file, base + offset + count_size, count * size + layout.word)
     found = Directory()
     for i in range(count):
-        _read_entry(file, base, table[i * size : (i + 1) * size], layout, found, depth)
+        _read_entry(file, base, table[i * size : (i + 1) * size], layout, found, budget, depth)
     return found, layout.number(table, count * size)
 
 
 def _read_entry(
-    file: BinaryIO, base: int, raw: bytes, layout: _Layout, into: Directory, depth: int
+    file: BinaryIO,
+    base: int,
+    raw: bytes,
+    layout: _Layout,
+    into: Directory,
+    budget: _Budget,
+    depth: int,
 ) -> None:
     tag, kind = struct.unpack_from(layout.order + "HH", raw)
     count = layout.number(raw, 4)
-    if kind not in _TYPES:
+    if kind not in _TYPES or tag == _LAYERS:
         return
     size, unit = _TYPES[kind]
     at = 4 + layout.word
@@ -148,10 +171,11 @@ def _read_entry(
             data = _read(file, base + layout.number(raw, at), count * size)
         except (ValueError, OverflowError, MemoryError):
             return
+        budget.spend(len(data))
     entry = Entry(kind, count, layout.turned(data, unit))
     if tag in _POINTERS and depth < 2 and count == 1:
         try:
-            child, _ = _read_directory(file, base, entry.numbers()[0], layout, depth + 1)
+            child, _ = _read_directory(file, base, entry.numbers()[0], layout, budget, depth + 1)
         except ValueError:
             return
         into.children[tag] = child
@@ -166,13 +190,14 @@ def read_directories(file: BinaryIO, base: int = 0) -> list[Directory]:
         ValueError: no TIFF, cut off, or directories that run in a circle.
     """
     layout, offset = _header(file, base)
+    budget = _Budget(file)
     pages: list[Directory] = []
     seen: set[int] = set()
     while offset:
         if offset in seen or len(pages) >= _MOST_PAGES:
             raise ValueError("the TIFF directories run in a circle")
         seen.add(offset)
-        directory, offset = _read_directory(file, base, offset, layout)
+        directory, offset = _read_directory(file, base, offset, layout, budget)
         pages.append(directory)
     return pages
 

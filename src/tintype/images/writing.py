@@ -106,6 +106,12 @@ def _losses(sheet: Sheet, format: Format) -> list[str]:
         lost.append(f"{shown} cannot hold transparency: it is laid on white")
     if sheet.page.depth == 16 and format not in _DEEP:
         lost.append(f"{shown} holds 8 bits per sample: the original's 16 are rounded")
+    bits = _stored_bits(sheet.page, format)
+    if format in ("avif", "heic") and sheet.page.depth == 16 and sheet.page.encoding.bits > bits:
+        lost.append(
+            f"{shown} holds {bits} bits per sample: the original's {sheet.page.encoding.bits} are "
+            "rounded"
+        )
     if format == "bmp" and any((metadata.exif, metadata.xmp, metadata.resources)):
         lost.append("BMP cannot hold the mark or metadata")
     elif iptc_of(metadata.resources) and format not in ("jpeg", "tiff"):
