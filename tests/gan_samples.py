@@ -69,7 +69,7 @@ def batch() -> Batch:
     """Each picture once, with the number of its source."""
     rgb = torch.from_numpy(pictures()).permute(0, 3, 1, 2).float() / 255
     lab = rgb_to_lab(rgb, axis=1)
-    return Batch(lab[:, :1], lab, torch.tensor([0, 0, 1, 1]))
+    return Batch(lab[:, :1], lab, torch.tensor([0, 0, 1, 1]), [(5, row) for row in range(4)])
 
 
 def recipe(architecture: str, rate: float = 1e-3) -> Recipe:

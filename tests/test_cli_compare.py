@@ -66,6 +66,7 @@ def test_originals_from_a_folder(here: Path, tiny_model: Path, write_grey: GreyW
         write_grey(here / f"in/{name}.png", 90, 90)
     (here / "true").mkdir()
     Image.new("RGB", (90, 90), "red").save(here / "true/b.webp", lossless=True)
+    (here / "true/b.aae").write_text("what a telephone keeps beside b.webp")
     line = ["compare", "in", "--model", str(tiny_model), "--tile", "90"]
     assert main([*line, "--original", "true"]) == 0
     sheet = np.asarray(Image.open(here / "comparison.png"))

@@ -68,6 +68,9 @@ def test_fid_is_the_frechet_distance_of_the_features() -> None:
     pytest.importorskip("torchmetrics")
     linalg = pytest.importorskip("scipy.linalg")
     meter = deep.Fid(Means())
+    meter.add(PICTURES[0], PICTURES[0])
+    assert meter.total() is None  # one picture has no covariance
+    meter = deep.Fid(Means())
     darker = [picture // 2 for picture in PICTURES]
     for result, truth in zip(darker, PICTURES, strict=True):
         assert meter.add(result, truth) is None

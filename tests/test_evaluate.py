@@ -214,10 +214,14 @@ def test_true_pictures_are_upright_and_refused_in_one_sentence(monkeypatch) -> N
         read_truth("a", stream.getvalue(), 48)
 
 
-def test_the_command_writes_the_report(photographs, tiny_model, tmp_path, capsys) -> None:
+def test_the_command_writes_the_report(
+    photographs, tiny_model, tmp_path, capsys, monkeypatch
+) -> None:
     out = tmp_path / "out"
     arguments = ["evaluate", "--data", str(photographs), "--size", "64", "--family", "ImageNet"]
-    code = main([*arguments, "--models", f"grey,oracle,{tiny_model}", "-o", str(out)])
+    line = [*arguments, "--models", f"grey,oracle,{tiny_model}", "-o", str(out)]
+    monkeypatch.setattr("sys.argv", ["tintype", *line])
+    code = main(line)
     told = capsys.readouterr()
     assert code == 0, told.err
     assert "broken.png is truncated" in told.err
@@ -228,6 +232,8 @@ def test_the_command_writes_the_report(photographs, tiny_model, tmp_path, capsys
     assert results.protocol.pictures == 4
     assert results.protocol.set_name == "set"
     assert str(tmp_path) not in (out / "results.json").read_text()
+    told = results.protocol.command
+    assert f"--models grey,oracle,{tiny_model.name} " in f"{told} "
     assert results.rows[2].timing is not None
     assert set(results.missing) == {"FID", "LPIPS", "SqueezeNet-feature distance"}
     assert "data:image/jpeg;base64," in (out / "report.html").read_text()
@@ -255,6 +261,7 @@ def test_the_command_writes_a_blind_test(photographs, tiny_model, tmp_path) -> N
     page = (out / "blind.html").read_text()
     assert page.count("data:image/jpeg;base64,") == 4
     assert main([*arguments, "--models", "grey,oracle", "-o", str(out)]) == 2
+    assert main([*arguments, "--models", ",", "-o", str(out)]) == 2
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from torch.nn import functional  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 import gan_samples as samples  # noqa: E402
+from tintype import export as exporting  # noqa: E402
+from tintype.cli import main  # noqa: E402
 from tintype.color import rgb_to_lab  # noqa: E402
 from tintype.errors import TrainingError, UsageError  # noqa: E402
 from tintype.models import build  # noqa: E402
@@ -35,7 +37,6 @@ from tintype.training.checkpoints import (  # noqa: E402
 )
 from tintype.training.losses import deceit_loss, verdict_loss  # noqa: E402
 from tintype.training.objectives import Adversarial, Saliency  # noqa: E402
-from tintype.training.tasks import Batch  # noqa: E402
 from tintype.training.tasks.adversarial import AdversarialTask  # noqa: E402
 
 NETWORKS = list(samples.OBJECTIVES)
@@ -330,6 +331,29 @@ def test_a_checkpoint_holds_both_sides(name: str, tmp_path: Path) -> None:
     assert all(torch.equal(value, theirs[key]) for key, value in ours.items())
 
 
+def test_a_domain_may_be_chosen_when_the_network_is_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = samples.recipe("mcgan")
+    stepper = samples.new_stepper(recipe)
+    state = State(stepper.task, copy.deepcopy(stepper.task.model), stepper.optimizers)
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, state, Basis(recipe), Position(1, 4, (8,)))
+    exported = []
+
+    def stop(model: nn.Module, *_: object) -> None:
+        exported.append(model.config)
+        raise TrainingError("This is far enough.")
+
+    monkeypatch.setattr(exporting, "export", stop)
+    line = ["export", str(path), "-o", str(tmp_path / "x.onnx"), "--set"]
+    assert main([*line, "domain=1"]) == 1
+    assert [config.domain for config in exported] == [1]
+    assert main([*line, "domain"]) == 2
+    assert main([*line, "domain: ["]) == 2
+    assert main([*line, "width=3"]) == 1  # a matter of the weights
+
+
 def test_any_network_with_colours_can_be_set_against_a_discriminator() -> None:
     """The default network's colours have a quarter of the size: so has the grey beside them."""
     recipe = dataclasses.replace(
@@ -340,7 +364,7 @@ def test_any_network_with_colours_can_be_set_against_a_discriminator() -> None:
     task = samples.new_task(recipe)
     assert isinstance(task, AdversarialTask)
     lab = samples.batch().lab.repeat(1, 1, 2, 2)
-    batch = Batch(lab[:, :1], lab, samples.batch().label)
+    batch = samples.batch()._replace(L=lab[:, :1], lab=lab)
     shown = task.shown(task.true(batch, task.painted(batch)))["picture"]
     small = functional.avg_pool2d(lab, 4)
     assert torch.allclose(shown[:, :1], small[:, :1] / 50 - 1, atol=1e-5)

@@ -53,7 +53,7 @@ def pictures() -> np.ndarray:
 
 def batch() -> Batch:
     lab, _ = lab_of_crops(pictures(), SIDE, torch.device("cpu"))
-    return Batch(lab[:, :1], lab, torch.zeros(4, dtype=torch.int64))
+    return Batch(lab[:, :1], lab, torch.zeros(4, dtype=torch.int64), [(0, row) for row in range(4)])
 
 
 class FourPictures(Stepper):

@@ -271,6 +271,16 @@ def test_what_a_set_tests_on_is_not_trained_on(tmp_path: Path) -> None:
     assert by_side(card) == {"test": 1, "train": 1, "val": 2}
 
 
+def test_a_sets_own_test_picture_stays_when_another_source_has_a_larger_one(tmp_path: Path) -> None:
+    root, folder = make_voc(tmp_path / "voc"), tmp_path / "folder"
+    make_folder(folder, 3)
+    test = Image.open(root / "VOC2012" / "JPEGImages" / "2007_000304.jpg")
+    test.resize((900, 675)).save(folder / "copy.jpg")
+    split = Split.parse("train=0.8,val=0.1,test=0.1")
+    card = prepare(tmp_path / "set", folder, root, own_splits=True, split=split)
+    assert by_side(card, "of each source")["test"]["voc"] == 1
+
+
 def test_balance_by_source(tmp_path: Path) -> None:
     one, other = make_folder(tmp_path / "one", 30), make_folder(tmp_path / "other", 16, first=50)
     split = Split.parse("train=12,val=4")

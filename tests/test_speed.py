@@ -84,6 +84,11 @@ def test_ratios_of_the_table() -> None:
     assert "| 50 % | 20.0 | not measured |" in ours
     assert "| 100 % | 40.0 |" in int8
     assert "not told" in eccv16
+    # Another device is compared with nothing that was measured here.
+    speeds.rows.insert(0, SpeedRow("eccv16", "fp32", "cuda", (4.0,), (5.0,), None, 40.0))
+    cuda, again, *_ = speeds.table().splitlines()[-4:]
+    assert "not counted" in cuda
+    assert again == ours
 
 
 def test_the_command_tells_what_failed(tmp_path, capsys) -> None:

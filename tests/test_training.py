@@ -90,6 +90,31 @@ def test_cache_holds_the_colour_pictures_once(root: Path, recipe: Recipe) -> Non
     assert (cache.picture(index) == true).all()
 
 
+def test_pictures_are_seen_upright_and_damaged_ones_passed_over(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stream = io.BytesIO()
+    Image.fromarray(picture(1, 40, 80)).save(stream, "jpeg", exif=exif)
+    found = datasets.decode_rgb(stream.getvalue(), 32)
+    assert found is not None
+    assert found.shape == (64, 32, 3)
+    avif = io.BytesIO()
+    Image.fromarray(picture(1, 96, 96)).save(avif, "avif")
+    whole = avif.getvalue()
+    for at in range(len(whole) // 2, len(whole), 7):  # some of these Pillow answers RuntimeError
+        datasets.decode_rgb(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :], 32)
+
+
+def test_a_cache_that_was_cut_short_is_made_again(root: Path, recipe: Recipe) -> None:
+    cache = datasets.open_cache(recipe.data, root, root / "cache")
+    pixels = np.array(cache.pixels)
+    (file,) = (root / "cache").glob("*.u8")
+    file.write_bytes(b"short")
+    again = datasets.open_cache(recipe.data, root, root / "cache")
+    assert (again.pixels == pixels).all()
+    assert len(list((root / "cache").iterdir())) == 2
+
+
 def test_batches_are_functions_of_seed_and_step(root: Path, recipe: Recipe) -> None:
     cache = datasets.open_cache(recipe.data, root, root / "cache")
     weights = datasets.draw_weights(cache.names, {"sky-": 0.0})
@@ -416,6 +441,30 @@ def test_parts_of_a_batch_add_up(root: Path, recipe: Recipe) -> None:
             assert torch.allclose(value, theirs[name], atol=1e-4), name
     name = "task.model.regression.weight"
     assert (ours[name] - start[name]).abs().max() > 1e-3
+
+
+def test_parts_of_a_batch_get_the_hints_of_the_whole(root: Path, recipe: Recipe) -> None:
+    from tintype.training.distributed import Processes
+    from tintype.training.objectives import Guided
+    from tintype.training.steps import Stepper, new_task
+    from tintype.training.tasks.guided import simulated_hints
+
+    guided = dataclasses.replace(
+        recipe,
+        architecture="siggraph17",
+        options={"width": 4},
+        task="guided",
+        objective=Guided(hint_stop=0.02),
+    )
+    cache = datasets.open_cache(recipe.data, root, root / "cache")
+    here = Processes(0, 1, torch.device("cpu"))
+    stepper = Stepper(guided, cache, new_task(guided, root, cache, None), here)
+    phase, masks = recipe.phases[1], []
+    for rows in (range(4), range(2), range(2, 4)):
+        batch = stepper.batch(3, phase, rows)
+        masks.append(simulated_hints(batch.lab[:, 1:], guided.objective, batch.rngs())[1])
+    assert torch.equal(masks[0], torch.cat(masks[1:]))
+    assert len({mask.numpy().tobytes() for mask in masks[0]}) == 4
 
 
 def test_batches_that_do_not_divide_are_refused(root: Path, recipe: Recipe) -> None:

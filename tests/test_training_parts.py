@@ -67,6 +67,17 @@ def test_a_model_teaches_and_lends_its_trunk(data: Path, recipe: Recipe) -> None
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
+def test_a_pupil_may_be_finer_than_its_teacher(data: Path, recipe: Recipe) -> None:
+    fine = dataclasses.replace(
+        recipe,
+        architecture="baseline",
+        options={},
+        objective=Supervised(regression=0.0, classes=0.0, teaching=1.0),
+    )
+    rows = read_rows(trained(fine, data) / "log.csv")
+    assert {row["term"] for row in rows} >= {"loss", "teaching"}
+
+
 def test_a_teacher_that_is_not_to_be_had(data: Path, recipe: Recipe) -> None:
     objective = Supervised(teaching=1.0, teacher="nobody")
     with pytest.raises(TrainingError, match="'nobody' is not to be had"):

@@ -51,6 +51,7 @@ def quantise(graph: Path, target: Path, examples: Iterable[Feed]) -> Path:
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     except ModuleNotFoundError as error:
         raise MissingExtra("Quantising", "train") from error
+    target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         folded, made = Path(folder) / "folded.onnx", Path(folder) / target.name
         try:

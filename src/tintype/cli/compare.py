@@ -15,6 +15,7 @@ from tintype.cli.face import Face, face_of, one_line, verbose_option
 from tintype.cli.options import chosen_options, engine_options
 from tintype.cli.tally import print_line
 from tintype.errors import TintypeError, UnwritableImage, UsageError
+from tintype.images import SUFFIXES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -158,7 +159,11 @@ def _original_of(task: Task, original: str | None, *, single: bool) -> Path | No
         if not single:
             raise UsageError(f"{given} is one file; for several pictures give a folder.")
         return given
-    same = sorted(path for path in given.iterdir() if path.stem == task.source.stem)
+    same = sorted(
+        path
+        for path in given.iterdir()
+        if path.stem == task.source.stem and path.suffix.lower() in SUFFIXES and path.is_file()
+    )
     return next(iter(same), None)
 
 

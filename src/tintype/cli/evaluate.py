@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import tempfile
@@ -199,8 +200,8 @@ def _blind(order: Order, pairs: int, output: Path) -> None:
     from tintype.images import atomic
 
     size = "full size" if order.size is None else f"{order.size}×{order.size}"
-    whose = f"{order.models[0]} at {size}, grey by {order.grey}"
-    page = blind_page(blind_pairs(order, pairs), whose)
+    shown = blind_pairs(order, pairs)  # says what is wrong with the order
+    page = blind_page(shown, f"{order.models[0]} at {size}, grey by {order.grey}")
     with atomic(output / "blind.html") as file:
         file.write(page.encode("utf-8"))
     print_line(str(output / "blind.html"))
@@ -208,5 +209,9 @@ def _blind(order: Order, pairs: int, output: Path) -> None:
 
 def _command() -> str:
     """What was called, without the folders of whoever called it."""
-    words = [Path(word).name if "/" in word or "\\" in word else word for word in sys.argv[1:]]
+    words = []
+    for word in sys.argv[1:]:
+        option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        named = ",".join(re.split(r"[/\\]", part)[-1] for part in value.split(","))
+        words.append(f"{option}{equals}{named}")
     return shlex.join(["tintype", *words])

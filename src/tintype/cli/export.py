@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tintype.download import sha256_of
-from tintype.errors import MissingExtra
+from tintype.errors import MissingExtra, UsageError
 from tintype.quantising import quantise, views_of
 
 if TYPE_CHECKING:
@@ -63,6 +63,14 @@ _EXAMPLES = 100
     help="Round weights and activations to 8 bits, with ranges found on 100 pictures of SET, a "
     "folder or tar file: faster, and a little worse.",
 )
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Another option of the network that is no matter of its weights, as in a recipe: "
+    "domain=2 of mcgan, top=1 of unet_palette.",
+)
 def export(
     checkpoint: Path,
     output: Path,
@@ -73,6 +81,7 @@ def export(
     temperature: float | None,
     calm: float | None,
     examples: Path | None,
+    changes: tuple[str, ...],
 ) -> None:
     """Export CHECKPOINT (a run's checkpoint.safetensors) to ONNX and check it against torch."""
     try:
@@ -86,7 +95,8 @@ def export(
         "temperature": temperature,
         "calm": calm,
     }
-    model, seen = load_trained(checkpoint, {k: v for k, v in chosen.items() if v is not None})
+    options = {k: v for k, v in chosen.items() if v is not None} | _options_of(changes)
+    model, seen = load_trained(checkpoint, options)
     called = name or output.stem
     if examples is None:
         done = exporting.export(model, output, called, model_version, working_size)
@@ -102,6 +112,22 @@ def export(
         err=True,
     )
     click.echo(_record(called, model_version, done, model))
+
+
+def _options_of(changes: tuple[str, ...]) -> dict[str, object]:
+    """The options that KEY=VALUE name, the values as in a recipe."""
+    import yaml
+
+    options: dict[str, object] = {}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes KEY=VALUE, not {change}.")
+        try:
+            options[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {change}: the value cannot be read.") from error
+    return options
 
 
 def _rounded(done: Exported, output: Path, examples: Path, size: int) -> Exported:

@@ -74,7 +74,7 @@ def from_pil(image: Image) -> tuple[Opaque, Callable[[Pixels], Image]]:
         for PIL has no colour pictures with more. Resolution and EXIF are kept.
 
     Raises:
-        UsageError: a mode of float, of more than 16 bits or of no way to RGB.
+        UsageError: a mode of float, or of more than 16 bits.
     """
     from PIL import Image, ImageOps
 
@@ -125,10 +125,7 @@ def _pixels_of(image: Image) -> NDArray[np.generic]:
         return np.asarray(image)
     if "A" in image.getbands() or "transparency" in image.info:
         return np.asarray(image.convert("RGBA"))
-    try:
-        return np.asarray(image.convert("L" if image.mode in ("L", "1") else "RGB"))
-    except ValueError as error:
-        raise UsageError(f"A PIL picture of mode {image.mode} has no way to RGB.") from error
+    return np.asarray(image.convert("L" if image.mode in ("L", "1") else "RGB"))
 
 
 def shrink(pixels: Pixels, height: int, width: int) -> NDArray[np.float32]:

@@ -31,7 +31,7 @@ from tintype.evaluation.ledger import Ledger
 from tintype.evaluation.metrics import AUC_THRESHOLDS, Picture8, curve_of, rebalanced_curve
 from tintype.evaluation.results import Fairness, LeftOut, Row, Timing
 from tintype.evaluation.statistics import class_mean_figure, mean_figure, resamples
-from tintype.images.sets import names_in, open_checked, pictures_in
+from tintype.images.sets import DAMAGED, names_in, open_checked, pictures_in
 from tintype.progress import Progress
 from tintype.runtime import available_cores
 
@@ -280,7 +280,7 @@ def read_truth(name: str, data: bytes, size: int | None) -> Picture8:
             image = ImageOps.exif_transpose(opened).convert("RGB")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImage(f"{name} has too many pixels to be measured on.") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except DAMAGED as error:
         raise UnreadableImage(f"{name} is truncated, damaged or no picture.") from error
     if size is not None:
         image = image.resize((size, size), Image.Resampling.BICUBIC)

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -150,16 +151,18 @@ class Fid:
         from torchmetrics.image.fid import FrechetInceptionDistance
 
         self._fid = FrechetInceptionDistance(feature=2048 if network is None else network)
+        self._count = 0
 
     def add(self, result: Picture8, truth: Picture8) -> float | None:
         """Take a pair."""
         self._fid.update(_tensor(truth), real=True)
         self._fid.update(_tensor(result), real=False)
+        self._count += 1
         return None
 
     def total(self) -> float | None:
-        """The distance."""
-        return float(self._fid.compute())
+        """The distance; None of fewer than two pictures, which have no covariance."""
+        return float(self._fid.compute()) if self._count > 1 else None
 
 
 class Lpips:
@@ -210,7 +213,7 @@ class SqueezeDistance:
                     if name.startswith(("conv1__", "fire"))
                 }
             self._layers(np.zeros((64, 64, 3), np.uint8))
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, EOFError, ValueError, KeyError, RuntimeError, BadZipFile) as error:
             raise UsageError(
                 f"{features} does not hold SqueezeNet 1.1 as arrays (.npz)."
             ) from error

@@ -141,16 +141,21 @@ class Speeds:
             return f"{head} {row.error} |" + " |" * (3 + len(PEERS))
         ms = float(np.median(row.network_ms))
         gflops = 2000 * work[row.model] / ms if row.model in work else None
-        rate = "not counted" if gflops is None else f"{100 * gflops / self.matmul_gflops:.0f} %"
-        peers = "".join(f" {_ratio(self._time_of(peer), ms)} |" for peer in PEERS)
+        if gflops is None or row.device != "cpu":  # where the products were measured
+            rate = "not counted"
+        else:
+            rate = f"{100 * gflops / self.matmul_gflops:.0f} %"
+        peers = "".join(f" {_ratio(self._time_of(peer, row.device), ms)} |" for peer in PEERS)
         memory = "not told" if row.peak_memory_mb is None else f"{row.peak_memory_mb:.0f}"
         return (
             f"{head} {_spread(row.network_ms)} | {rate} |{peers} {_spread(row.picture_ms)} "
             f"| {memory} |"
         )
 
-    def _time_of(self, peer: str) -> float | None:
-        found = (r for r in self.rows if (r.model, r.precision) == (peer, "fp32") and not r.error)
+    def _time_of(self, peer: str, device: str) -> float | None:
+        wanted = (peer, "fp32", device)
+        same = (r for r in self.rows if (r.model, r.precision, r.device) == wanted)
+        found = (row for row in same if not row.error)
         row = next(found, None)
         return None if row is None else float(np.median(row.network_ms))
 

@@ -20,13 +20,16 @@ from tintype.images import SUFFIXES
 
 _OPENING = threading.Lock()
 
+DAMAGED = (OSError, ValueError, SyntaxError, EOFError, RuntimeError)
+"""What Pillow raises for files that are damaged or no pictures, when they are opened or decoded."""
+
 
 def open_checked(data: bytes) -> Image.Image:
     """Open a picture file with Pillow; what claims too many pixels raises instead of warning.
 
     Raises:
         Image.DecompressionBombError, Image.DecompressionBombWarning: too many pixels.
-        OSError, ValueError, SyntaxError, EOFError: it is damaged or no picture.
+        One of DAMAGED: it is damaged or no picture.
     """
     # What warnings do is a setting of the whole process: one thread at a time.
     with _OPENING, warnings.catch_warnings():

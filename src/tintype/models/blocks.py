@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -105,7 +106,7 @@ class ResNet18Trunk(nn.Module):
             shift = ((GREY_CENTRE - mean) / std)[:, None, None]
             arrays["conv1.bias"] = arrays["conv1.bias"] + (rgb * shift).sum((1, 2, 3))
             self.load_state_dict(arrays)
-        except (OSError, KeyError, ValueError, RuntimeError) as error:
+        except (OSError, EOFError, KeyError, ValueError, RuntimeError, BadZipFile) as error:
             raise TrainingError(f"Cannot start from the encoder {path}: {error}") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -12,19 +13,22 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from tintype.color import rgb_to_lab
 from tintype.errors import TrainingError
-from tintype.images.sets import open_checked, pictures_in
+from tintype.images import atomic
+from tintype.images.sets import DAMAGED, open_checked, pictures_in
 from tintype.training.config import Data, Phase
 from tintype.training.prepare.ready import ReadyPictures
 
 DECODERS = 2
 
+Use = Literal["crop", "film", "task"]
+
 
 def decode_rgb(data: bytes, size: tuple[int, int] | int) -> NDArray[np.uint8] | None:
-    """Decode a picture to sRGB uint8 (H, W, 3).
+    """Decode a picture to sRGB uint8 (H, W, 3), upright.
 
     Args:
         data: the file's bytes.
@@ -36,15 +40,8 @@ def decode_rgb(data: bytes, size: tuple[int, int] | int) -> NDArray[np.uint8] | 
     """
     try:
         with open_checked(data) as opened:
-            image = opened.convert("RGB")
-    except (
-        OSError,
-        UnidentifiedImageError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ):
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+    except (*DAMAGED, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
     if isinstance(size, tuple):
         if image.size != (size[1], size[0]):
@@ -145,12 +142,16 @@ class Sampler:
             crop[:] = part[:, ::-1] if own.random() < self.flip else part
         return crops, chosen
 
-    def row_rng(self, step: int, row: int, use: Literal["crop", "film"]) -> np.random.Generator:
+    def row_seed(self, step: int, row: int, use: Use) -> tuple[int, ...]:
+        """What the random numbers of one picture of a step begin with, for one use."""
+        return self.seed, step, row, _USES[use]
+
+    def row_rng(self, step: int, row: int, use: Use) -> np.random.Generator:
         """The random numbers of one picture of a step, for one use."""
-        return np.random.default_rng((self.seed, step, row, _USES[use]))
+        return np.random.default_rng(self.row_seed(step, row, use))
 
 
-_USES = {"crop": 4, "film": 5}
+_USES: dict[Use, int] = {"crop": 4, "film": 5, "task": 6}
 
 
 def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
@@ -173,13 +174,23 @@ def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
     facts = [*map(identity_of, sources), [data.short_side, data.least_chroma]]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     pixels, index = folder / f"{key}.u8", folder / f"{key}.npz"
-    if not index.exists():
+    if not _is_whole(pixels, index):
         folder.mkdir(parents=True, exist_ok=True)
         _fill(data, sources, pixels, index)
     with np.load(index, allow_pickle=False) as stored:
         kept = _share(stored["names"], data.share)
         parts = (stored[key][kept] for key in ("offsets", "sizes", "names"))
         return PictureCache(np.memmap(pixels, np.uint8, "r"), *parts)
+
+
+def _is_whole(pixels: Path, index: Path) -> bool:
+    """Whether a cache is there, with all the pixels that its index promises."""
+    try:
+        with np.load(index, allow_pickle=False) as stored:
+            last = int(stored["offsets"][-1] + 3 * stored["sizes"][-1].prod())
+        return pixels.stat().st_size == last
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return False
 
 
 def identity_of(source: Path) -> tuple[str, str]:
@@ -218,9 +229,9 @@ def _share(names: NDArray[np.str_], share: float) -> NDArray[np.int64]:
 
 
 def _fill(data: Data, sources: list[Path], pixels: Path, index: Path) -> None:
-    """Decode everything; the index is renamed into place last and makes the cache valid."""
+    """Decode everything; both files appear when they are whole, the index last."""
     offsets, sizes, names, end = [], [], [], 0
-    with pixels.open("wb") as file, ThreadPoolExecutor(DECODERS) as pool:
+    with atomic(pixels) as file, ThreadPoolExecutor(DECODERS) as pool:
         for source in sources:
             stream = pictures_in(source)
             while part := list(islice(stream, 256)):
@@ -233,11 +244,10 @@ def _fill(data: Data, sources: list[Path], pixels: Path, index: Path) -> None:
                     sizes.append(rgb.shape[:2])
                     names.append(PurePosixPath(name).name)
                     end += rgb.size
-    if not names:
-        raise TrainingError(f"No colour pictures in {', '.join(map(str, sources))}.")
-    part_file = index.with_suffix(".part.npz")
-    np.savez(part_file, offsets=offsets, sizes=sizes, names=names)
-    part_file.replace(index)
+        if not names:
+            raise TrainingError(f"No colour pictures in {', '.join(map(str, sources))}.")
+    with atomic(index) as file:
+        np.savez(file, offsets=offsets, sizes=sizes, names=names)
 
 
 def _mean_chroma(rgb: NDArray[np.uint8]) -> float:

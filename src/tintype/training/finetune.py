@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from tintype.errors import UsageError
+from tintype.errors import TrainingError, UsageError
 from tintype.export import export
 from tintype.models import Network, description_of
 from tintype.progress import Progress
@@ -99,6 +99,11 @@ def finetune(order: FineTuning, answer: list[FineTuned]) -> Iterator[Progress]:
         split = Split.parse("train=1.0" if order.validation else "train=rest,val=0.16")
         source = Source("own", order.pictures)
         yield from Preparation(Order((source,), prepared, split, short_side=SHORT_SIDE)).run()
+    if not order.validation and not (prepared / "val-00.tar").exists():
+        raise TrainingError(
+            f"{order.pictures} holds too few pictures: none is left to judge by. Add some, or name "
+            "others with --validation."
+        )
     validation = str(order.validation.resolve()) if order.validation else "val-00.tar"
     recipe = recipe_for(network, missing, order, validation)
     yield from train(recipe, prepared, order.run, order.graph)

@@ -168,7 +168,8 @@ class Stepper:
         rngs = [self.sampler.row_rng(step, row, "film") for row in rows]
         both = rotate(torch.cat([L, lab], 1), self.recipe.augment.rotation, rngs)
         L = disturb_lightness(both[:, :1], self.recipe.film, rngs)
-        return Batch(L, both[:, 1:], self.labels[chosen].to(self.here.device))
+        own = [self.sampler.row_seed(step, row, "task") for row in rows]
+        return Batch(L, both[:, 1:], self.labels[chosen].to(self.here.device), own)
 
 
 def _freeze_norm(task: Task, recipe: Recipe) -> None:

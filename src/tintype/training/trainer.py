@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tintype.errors import TrainingError
-from tintype.images import atomic
 from tintype.progress import Progress
 from tintype.training.checkpoints import Basis, Position, State, load_checkpoint, save_checkpoint
 from tintype.training.config import Data, Recipe
@@ -91,8 +89,8 @@ def _train(
     logbook = Logbook(run, seen, recipe, total, len(cache)) if here.is_first else None
     validation = _validation_of(recipe.data, data) if here.is_first else {}
 
-    def save() -> None:
-        save_checkpoint(run / CHECKPOINT, state, basis, Position(step, seen, lengths))
+    def save(path: Path = run / CHECKPOINT) -> None:
+        save_checkpoint(path, state, basis, Position(step, seen, lengths))
 
     def keep() -> None:
         """Score the average and save everything."""
@@ -101,10 +99,10 @@ def _train(
                 luma, bf16 = recipe.data.grey == "luma", recipe.precision == "bf16"
                 found = validate(average, pictures, here.device, luma, bf16)
                 logbook.validated(seen, name, found, pictures)
-            save()
+            # The best first: killed between the two, a run scores the same state once more.
             if is_best(gain_by_validation(run)):
-                with (run / CHECKPOINT).open("rb") as last, atomic(run / BEST) as best:
-                    shutil.copyfileobj(last, best)
+                save(run / BEST)
+            save()
             logbook.draw()
         here.wait()
 

@@ -79,11 +79,6 @@ def grey_of(results: Results) -> Row | None:
     return next((row for row in results.rows if row.kind == "grey"), None)
 
 
-def metric_of(results: Results, key: str) -> Metric | None:
-    """The metric of that key, if it was measured."""
-    return next((metric for metric in results.metrics if metric.key == key), None)
-
-
 def gain_values(results: Results, row: Row) -> list[float]:
     """PSNR over grey of each picture; nothing when there is no grey row."""
     grey = grey_of(results)

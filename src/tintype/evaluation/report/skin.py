@@ -73,7 +73,8 @@ def gap_sentences(fairness: Fairness) -> list[str]:
         ("surroundings coloured as skin", _FALSE_POSITIVE, fairness.gap_false_positive),
     )
     return [
-        f"Largest gap between groups in {what}: {column.printed(gap)} percentage points."
+        f"Largest gap between groups in {what}: {column.printed(gap)} percentage points; the "
+        "largest of several differences is never near 0, even where all are served alike."
         for what, column, gap in gaps
         if gap is not None
     ]

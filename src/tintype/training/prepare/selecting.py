@@ -116,7 +116,8 @@ def _preferred(rows: NDArray[np.void], sides: NDArray[np.str_]) -> NDArray[np.in
     of the others the largest stays. Everything else only makes the order one and the same.
     """
     pixels = rows["size"].astype(np.int64).prod(axis=1)
-    keys = rows["number"], rows["source"], rank_of(rows["digest"]), -pixels, sides == "train"
+    free = ~np.isin(sides, ("val", "test"))
+    keys = rows["number"], rows["source"], rank_of(rows["digest"]), -pixels, free
     return np.lexsort(keys)
 
 

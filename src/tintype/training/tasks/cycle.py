@@ -98,13 +98,13 @@ class CycleTask(Task):
         """
         for judge in (self.of_pictures, self.of_greys):
             judge.requires_grad_(player == "discriminator")
-        data = self.unpaired(batch, rng)
+        data = self.unpaired(batch)
         with self.autocast(batch.L):
             return weighed(
                 self._judged(data) if player == "discriminator" else self._deceived(data)
             )
 
-    def unpaired(self, batch: Batch, rng: np.random.Generator) -> Unpaired:
+    def unpaired(self, batch: Batch) -> Unpaired:
         """The greys of one half of a batch and the colours of the other."""
         half = len(batch.L) // 2
         if half == 0:
@@ -114,7 +114,8 @@ class CycleTask(Task):
             )
         label, domain = batch.label[:half], batch.label[half : 2 * half]
         masks = torch.eye(self.model.config.domains).to(batch.L)
-        drawn = torch.from_numpy(rng.random(half) >= self.objective.without_domain)
+        shares = torch.tensor([rng.random() for rng in batch.rngs()[:half]])
+        drawn = shares >= self.objective.without_domain
         named = drawn.to(label.device)
         wanted = torch.where(named[:, None], masks[label], masks.mean(0))
         ab = batch.lab[half : 2 * half, 1:]

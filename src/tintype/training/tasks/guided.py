@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,11 +32,13 @@ class GuidedTask(SupervisedTask):
         """What the network says to L and simulated hints."""
         if not isinstance(self.objective, Guided):
             raise TypeError(self.objective)
-        hint_ab, mask = simulated_hints(batch.lab[:, 1:], self.objective, rng)
+        hint_ab, mask = simulated_hints(batch.lab[:, 1:], self.objective, batch.rngs())
         return self.model(batch.L, hint_ab, mask)
 
 
-def simulated_hints(ab: Tensor, how: Guided, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def simulated_hints(
+    ab: Tensor, how: Guided, rngs: Sequence[np.random.Generator]
+) -> tuple[Tensor, Tensor]:
     """Spots of the true colours, as a user might give them.
 
     The number of a picture's spots is geometric and can be 0; their places are Gaussian around the
@@ -43,14 +47,14 @@ def simulated_hints(ab: Tensor, how: Guided, rng: np.random.Generator) -> tuple[
     Args:
         ab: (N,2,H,W) true colours.
         how: number, places and sizes.
-        rng: of this step.
+        rngs: (N) random numbers of each picture.
 
     Returns:
         ``hint_ab`` (N,2,H,W), 0 where there is no hint, and ``hint_mask`` (N,1,H,W) of 0 and 1.
     """
     hints, mask = torch.zeros_like(ab), torch.zeros_like(ab[:, :1])
     size = np.asarray(ab.shape[-2:])
-    for index, picture in enumerate(ab):
+    for index, (picture, rng) in enumerate(zip(ab, rngs, strict=True)):
         if rng.random() < how.all_hints:
             hints[index], mask[index] = picture, 1.0
             continue

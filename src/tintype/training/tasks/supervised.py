@@ -131,8 +131,11 @@ class SupervisedTask(Task):
     def _taught(self, teacher: Teacher, prediction: Prediction, batch: Batch) -> Tensor:
         """The distance from what the teacher makes of the same pictures."""
         ab = teacher.ab(batch.lab[:, :1])
-        L = shrunk(batch.lab[:, :1], ab.shape[-2:])
-        return self._distance(prediction, batch._replace(lab=torch.cat([L, ab], 1)))
+        lab = torch.cat([shrunk(batch.lab[:, :1], ab.shape[-2:]), ab], 1)
+        colour = prediction.colour
+        if colour is not None and colour.shape[-1] > ab.shape[-1]:  # finer than the teacher's
+            prediction = prediction._replace(colour=shrunk(colour, ab.shape[-2:]))
+        return self._distance(prediction, batch._replace(lab=lab))
 
     def _classify(
         self,

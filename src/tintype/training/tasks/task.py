@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,11 +31,18 @@ class Batch(NamedTuple):
         L: (N,1,S,S) what the network sees, in [0,100].
         lab: (N,3,S,S) the true colours.
         label: (N,) int64, the kind of each picture.
+        seeds: (N) of random numbers of each picture's own, for what a task varies: the same in
+            whichever part or process the picture is.
     """
 
     L: Tensor
     lab: Tensor
     label: Tensor
+    seeds: Sequence[tuple[int, ...]]
+
+    def rngs(self) -> list[np.random.Generator]:
+        """Random numbers of each picture's own, from the start."""
+        return [np.random.default_rng(seed) for seed in self.seeds]
 
 
 class Setting(NamedTuple):
