@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -107,6 +108,18 @@ def test_greys_are_what_they_are_called() -> None:
 def test_contestants_that_make_no_sense_are_refused(models, message) -> None:
     with pytest.raises(UsageError, match=message):
         contestants_of(models, 64, 1)
+
+
+def test_graphs_of_one_name_are_told_apart_by_their_folders(tiny_model, tmp_path) -> None:
+    names = []
+    for run in ("first", "second"):
+        (tmp_path / run).mkdir()
+        shutil.copy(tiny_model, tmp_path / run / "best.onnx")
+        names.append(str(tmp_path / run / "best.onnx"))
+    found = contestants_of(tuple(names), 64, 1)
+    assert [each.label for each in found] == ["first/best.onnx", "second/best.onnx"]
+    with pytest.raises(UsageError, match="once"):
+        contestants_of((names[0], names[0]), 64, 1)
 
 
 def test_figures_add_up(photographs, tiny_model, tmp_path) -> None:

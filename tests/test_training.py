@@ -180,6 +180,12 @@ def test_ready_arrays_train_as_pictures_do(root: Path, recipe: Recipe) -> None:
     for ours, theirs, most in zip(*both, (0.8, 0.02), strict=True):
         assert (ours - theirs).abs().max() < most
     run(dataclasses.replace(recipe, data=data), root, "ready-run")
+    larger = dataclasses.replace(arrays, sizes=arrays.sizes + (np.arange(7) == 3)[:, None])
+    assert larger.of_at_least(33).names.tolist() == [arrays.names[3]]
+    assert len(larger.of_at_least(32)) == 7
+    phases = tuple(dataclasses.replace(phase, crops=(32, 99)) for phase in recipe.phases)
+    with pytest.raises(TrainingError, match="do not fit into any of the pictures"):
+        run(dataclasses.replace(recipe, data=data, phases=phases), root, "too-large")
     one = dataclasses.replace(data, train=("ready/train.npz", "train.tar"))
     with pytest.raises(TrainingError, match="one set only"):
         datasets.open_cache(one, root, root / "cache")

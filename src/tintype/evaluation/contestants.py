@@ -162,6 +162,10 @@ def contestants_of(
     """
     chosen = tuple(_contestant(name, size, threads) for name in names)
     labels = [each.label for each in chosen]
+    for name, each in zip(names, chosen, strict=True):
+        if labels.count(each.label) > 1 and isinstance(each, Model) and len(Path(name).parts) > 1:
+            each.label = f"{Path(name).parent.name}/{each.label}"
+    labels = [each.label for each in chosen]
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice or not labels:
         raise UsageError(f"Each model can take part once, not {', '.join(twice) or 'none at all'}.")

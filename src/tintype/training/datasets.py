@@ -76,6 +76,12 @@ class PictureCache:
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def of_at_least(self, side: int) -> PictureCache:
+        """The pictures whose short side is at least that, in px."""
+        kept = self.sizes.min(1) >= side
+        parts = self.offsets[kept], self.sizes[kept], self.names[kept]
+        return PictureCache(self.pixels, *parts, self.ready)
+
     def picture(self, index: int) -> NDArray[np.uint8]:
         """One picture, uint8 (H, W, 3)."""
         height, width = self.sizes[index]

@@ -145,11 +145,16 @@ def _pictures_of(recipe: Recipe, data: Path, folder: Path, here: Processes) -> P
         open_cache(recipe.data, data, folder)
     here.wait()
     cache = open_cache(recipe.data, data, folder)
-    largest, least = max(phase.crops[1] for phase in recipe.phases), int(cache.sizes.min())
+    largest = max(phase.crops[1] for phase in recipe.phases)
+    if cache.ready:  # of the sizes that ``prepare`` found: small ones stayed small
+        cache = cache.of_at_least(largest)
+    least = int(cache.sizes.min()) if len(cache) else 0
     if largest > least:
+        found, other = f"pictures of {least}", " or data.short_side"
+        if cache.ready:
+            found, other = "any of the pictures", ""
         raise TrainingError(
-            f"Crops of {largest} do not fit into pictures of {least}: change the phase's crops or "
-            "data.short_side."
+            f"Crops of {largest} do not fit into {found}: change the phase's crops{other}."
         )
     return cache
 
