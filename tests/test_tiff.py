@@ -54,6 +54,19 @@ def test_tags_that_share_their_bytes_do_not_fill_the_memory() -> None:
         read_image(data)
 
 
+def test_smaller_copies_of_a_page_are_no_pages() -> None:
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        for pixels, subfile in ((grey8(), 2), (grey8()[::2, ::2], 1), (255 - grey8(), 2)):
+            writer.write(pixels, photometric="minisblack", metadata=None, subfiletype=subfile)
+    picture = read_image(file.getvalue())
+    assert [(page.directory, page.copies) for page in picture.pages] == [(0, 1), (2, 0)]
+    assert (picture.pixels(1).numpy().squeeze() == 255 - grey8()).all()
+    data, notes = encode_image(picture, as_pages(picture), mark=None)
+    assert notes == ("smaller copies of the page are not kept",)
+    assert read_image(data).n_pages == 2
+
+
 @pytest.mark.parametrize("bigtiff", [False, True])
 def test_every_page_is_kept_whatever_its_size_and_depth(bigtiff: bool) -> None:
     picture = read_image(samples.tiff(MIXED, bigtiff=bigtiff))

@@ -189,7 +189,7 @@ class Picture:
             wanted = (2 * height * shrink, 2 * width * shrink)
             boxes = [max(1, a // b) for a, b in zip(header.size, wanted, strict=True)]
             down, across = boxes[::-1] if header.orientation >= 5 else boxes
-            raw = opened.raw(page, shrink=shrink)
+            raw = opened.raw(header.directory, shrink=shrink)
             reduced = raw[: reading.colour_bands(raw)].shrink(across, down, ceil=True)
             image = reading.to_srgb(reduced, header.encoding.bits).copy_memory().autorot()
             extent = (header.size[0] / (shrink * boxes[0]), header.size[1] / (shrink * boxes[1]))
@@ -197,8 +197,9 @@ class Picture:
 
     def _raw(self, page: int) -> pyvips.Image:
         # A mirrored page can still be read from top to bottom; a turned one cannot.
-        once = self.pages[page].orientation <= 2
-        return reading.Opened(self.source, self.format).raw(page, once=once)
+        header = self.pages[page]
+        opened = reading.Opened(self.source, self.format)
+        return opened.raw(header.directory, once=header.orientation <= 2)
 
 
 def _as_floats(image: pyvips.Image) -> NDArray[np.float32]:

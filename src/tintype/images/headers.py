@@ -64,6 +64,9 @@ class Page:
         resolution: (x, y) in pixels per mm, upright, and whether the file counts by inches; None
             when it says nothing.
         extra_bands: channels beyond colour and transparency, which are not kept.
+        directory: the number of the page's own directory in a TIFF; 0 in other files.
+        copies: smaller copies of the page that follow it in a TIFF, as scanners' thumbnails and
+            pyramids do; they are not kept.
     """
 
     size: tuple[int, int]
@@ -75,6 +78,8 @@ class Page:
     orientation: int
     resolution: tuple[float, float, bool] | None
     extra_bands: int
+    directory: int = 0
+    copies: int = 0
 
 
 def read_pages(opened: Opened, file: BinaryIO, name: str, max_pixels: int) -> tuple[Page, ...]:
@@ -137,15 +142,19 @@ def _tiff_pages(opened: Opened, file: BinaryIO, name: str, max_pixels: int) -> t
     if raw or (first.number(_SUBFILE) & 1 and _SUB_IFDS in first.tags):
         raise UnreadableImage(f"{name} is a raw camera file; develop it to TIFF or JPEG first.")
     big = tiff.is_bigtiff(file)
-    pages = []
+    pages: list[Page] = []
     for index, directory in enumerate(directories):
+        if pages and directory.number(_SUBFILE) & 1:
+            pages[-1] = replace(pages[-1], copies=pages[-1].copies + 1)
+            continue
         image = opened.raw(index)
         _check_size(image.height, image.width, name, max_pixels)
         encoding = _tiff_encoding(directory, image, big)
         known = tiff.RESOLUTION - {_RESOLUTION_UNIT} <= directory.tags.keys()
         known = known and directory.number(_RESOLUTION_UNIT, 2) != 1
         metadata = _tiff_metadata(directory)
-        pages.append(_page(image, metadata, encoding, name, resolution=known))
+        page = _page(image, metadata, encoding, name, resolution=known)
+        pages.append(replace(page, directory=index))
     return tuple(pages)
 
 
