@@ -10,6 +10,7 @@ import contextlib
 import filecmp
 import glob
 import os
+import secrets
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -268,7 +269,8 @@ class Batch:
         if self._overwrite or recorded or not os.path.lexists(target):
             yield target
             return
-        place = target.with_name(f"{part_prefix(target)}{_AGAIN}{target.suffix}")
+        own = secrets.token_hex(6)
+        place = target.with_name(f"{part_prefix(target)}{_AGAIN}.{own}{target.suffix}")
         try:
             yield place
             if not filecmp.cmp(place, target, shallow=False):
