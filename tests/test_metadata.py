@@ -371,3 +371,12 @@ def test_fewer_bits_than_before_are_told() -> None:
     assert "AVIF holds 12 bits per sample: the original's 16 are rounded" in notes
     again = read_image(encode_image(deep, as_pages(deep), format="avif", mark=None)[0])
     assert encode_image(again, as_pages(again), mark=None)[1] == ()
+
+
+def test_exif_that_is_too_damaged_is_told() -> None:
+    whole = samples.exif().tobytes()
+    broken = whole[:10] + b"\xff\xff\xff\x7f" + whole[14:]  # where the first directory lies
+    for block, told in ((whole, False), (broken, True)):
+        picture = read_image(samples.pillow(grey8(), "PNG", exif=block))
+        _, notes = encode_image(picture, as_pages(picture), mark=None)
+        assert ("the EXIF data were damaged and are lost" in notes) is told

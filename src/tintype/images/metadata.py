@@ -27,6 +27,7 @@ class Metadata:
         resources: Photoshop image resources; resource 0x0404 holds the IPTC-IIM captions.
         segments: whole JPEG segments carried as they are (comments, extended XMP and others).
         chunks: whole PNG chunks carried as they are (texts).
+        lost_exif: whether there was an EXIF block, too damaged to be carried.
     """
 
     exif: bytes | None = None
@@ -34,14 +35,20 @@ class Metadata:
     resources: bytes | None = None
     segments: tuple[bytes, ...] = ()
     chunks: tuple[bytes, ...] = ()
+    lost_exif: bool = False
 
     def cleaned(self, *, turned: bool) -> Metadata:
         """Without what describes the old pixels; see :func:`clean_exif`."""
-        exif = clean_exif(self.exif, turned=turned)
-        return replace(self, exif=exif, resources=clean_resources(self.resources))
+        exif = None if self.exif is None else clean_exif(self.exif, turned=turned)
+        return replace(
+            self,
+            exif=exif or None,
+            resources=clean_resources(self.resources),
+            lost_exif=self.exif is not None and exif is None,
+        )
 
 
-def clean_exif(block: bytes | None, *, turned: bool) -> bytes | None:
+def clean_exif(block: bytes, *, turned: bool) -> bytes | None:
     """Take the orientation, storage tags and thumbnail out of an EXIF block, in place.
 
     Nothing moves, so the private notes of camera makers, which hold absolute offsets, stay valid.
@@ -51,10 +58,8 @@ def clean_exif(block: bytes | None, *, turned: bool) -> bytes | None:
         turned: the picture has been turned by 90°, so its two recorded sides change places.
 
     Returns:
-        The block without header; None when nothing is left or it is damaged.
+        The block without header, empty when nothing is left; None when it is damaged.
     """
-    if block is None:
-        return None
     data = bytearray(block.removeprefix(_EXIF_HEADER))
     try:
         order = {b"II": "<", b"MM": ">"}[bytes(data[:2])]
@@ -71,7 +76,7 @@ def clean_exif(block: bytes | None, *, turned: bool) -> bytes | None:
     old = 2 + 12 * count + 4
     new = struct.pack(order + "H", len(raw)) + b"".join(raw) + bytes(4)
     data[start : start + old] = new.ljust(old, b"\0")
-    return bytes(data) if raw else None
+    return bytes(data) if raw else b""
 
 
 def _entries(data: bytearray, start: int, order: str) -> tuple[dict[int, int], int]:

@@ -102,6 +102,8 @@ def _losses(sheet: Sheet, format: Format) -> list[str]:
     lost = []
     if sheet.page.extra_bands:
         lost.append("channels beyond colour and transparency are not kept")
+    if metadata.lost_exif:
+        lost.append("the EXIF data were damaged and are lost")
     if sheet.page.copies:
         lost.append("smaller copies of the page are not kept")
     if sheet.alpha is not None and format not in _HAS_ALPHA:
