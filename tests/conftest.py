@@ -50,7 +50,11 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-LONGEST = ("export", "page", "training", "overfit", "archive_ray", "page_variants")
+LONGEST = (
+    *("export", "page", "training", "archive_ray", "overfit", "training_processes", "finetune"),
+    *("page_variants", "overfit_gans", "server_jobs", "training_parts", "speed", "contributing"),
+    *("cli_process", "server_redis", "archive_storage"),
+)
 """Files of tests that begin first, so that no process is left with one of them in the end."""
 
 
