@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,19 +52,18 @@ class Basis(NamedTuple):
     Attributes:
         recipe: of the run.
         pictures: what tells its training pictures from others.
-        start: the file that its first weights are from.
+        start: checksum of the file that its first weights are from; "" without one.
     """
 
     recipe: Recipe
     pictures: str = ""
-    start: Path | None = None
+    start: str = ""
 
     def facts(self) -> dict[str, object]:
         """Everything that a step depends on, by the recipe's keys, as JSON has it."""
         given = json.loads(json.dumps(dataclasses.asdict(self.recipe), default=str))
         facts = {key: value for key, value in _flat(given, "") if not key.startswith(_FREE)}
-        begun = hashlib.sha256(self.start.read_bytes()).hexdigest() if self.start else ""
-        return facts | {"training pictures": self.pictures, "start": begun}
+        return facts | {"training pictures": self.pictures, "start": self.start}
 
 
 _FREE = ("validate_every", "patience", "data.validation")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tintype.download import sha256_of
 from tintype.errors import TrainingError
 from tintype.progress import Progress
 from tintype.training.checkpoints import Basis, Position, State, load_checkpoint, save_checkpoint
@@ -82,7 +83,7 @@ def _train(
     stepper = Stepper(recipe, cache, new_task(recipe, data, cache, start), here)
     average = copy.deepcopy(stepper.task.model).eval()
     state = State(stepper.task, average, stepper.optimizers)
-    basis = Basis(recipe, cache.digest, start)
+    basis = Basis(recipe, cache.digest, sha256_of(start) if start else "")
     step, seen, lengths = load_checkpoint(run / CHECKPOINT, state, basis)
     lengths = lengths or lengths_of(recipe, len(cache), stepper)
     total = sum(lengths)
