@@ -449,19 +449,24 @@ def test_parts_of_a_batch_add_up(root: Path, recipe: Recipe) -> None:
     assert (ours[name] - start[name]).abs().max() > 1e-3
 
 
-def test_parts_of_a_batch_get_the_hints_of_the_whole(root: Path, recipe: Recipe) -> None:
-    from tintype.training.distributed import Processes
+def guided_of(recipe: Recipe, **objective: float) -> Recipe:
     from tintype.training.objectives import Guided
-    from tintype.training.steps import Stepper, new_task
-    from tintype.training.tasks.guided import simulated_hints
 
-    guided = dataclasses.replace(
+    return dataclasses.replace(
         recipe,
         architecture="siggraph17",
         options={"width": 4},
         task="guided",
-        objective=Guided(hint_stop=0.02),
+        objective=Guided(**objective),
     )
+
+
+def test_parts_of_a_batch_get_the_hints_of_the_whole(root: Path, recipe: Recipe) -> None:
+    from tintype.training.distributed import Processes
+    from tintype.training.steps import Stepper, new_task
+    from tintype.training.tasks.guided import simulated_hints
+
+    guided = guided_of(recipe, hint_stop=0.02)
     cache = datasets.open_cache(recipe.data, root, root / "cache")
     here = Processes(0, 1, torch.device("cpu"))
     stepper = Stepper(guided, cache, new_task(guided, root, cache, None), here)
@@ -570,16 +575,7 @@ def test_scenes_are_learned_where_labels_fit(root: Path, recipe: Recipe) -> None
 
 
 def test_the_guided_network_is_trained_and_kept(root: Path, recipe: Recipe) -> None:
-    from tintype.training.objectives import Guided
-
-    guided = dataclasses.replace(
-        recipe,
-        architecture="siggraph17",
-        options={"width": 4},
-        task="guided",
-        objective=Guided(),
-    )
-    model, seen = load_trained(run(guided, root, "guided") / "checkpoint.safetensors")
+    model, seen = load_trained(run(guided_of(recipe), root, "guided") / "checkpoint.safetensors")
     assert model.guided
     assert seen == 16
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 Status = Literal["done", "current", "skipped", "failed"]
 
 _POLL_S = 0.2
-_AGAIN = "again"
+_PART = ".part"
 _FORGOTTEN_S = 86_400.0  # nobody works on a picture for longer: a file so old was left by a crash
 
 
@@ -128,6 +128,7 @@ class Batch:
             One outcome for every picture that was begun.
         """
         stop = stop or threading.Event()
+        _remove_forgotten(tasks)
         waiting = iter(tasks)
         working = self._working
         pool = ThreadPoolExecutor(jobs, thread_name_prefix="tintype")
@@ -237,10 +238,6 @@ class Batch:
         _make_folder(target.parent)
         beside = task.confidence
         options = self._options_of(task)
-        for path in _unfinished(target):
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > _FORGOTTEN_S:
-                    path.unlink()
         with self._aside(target) as place:
             _, report = self._colorizer.colorize_file(task.source, place, options, beside)
         if place != target:
@@ -270,7 +267,7 @@ class Batch:
             yield target
             return
         own = secrets.token_hex(6)
-        place = target.with_name(f"{part_prefix(target)}{_AGAIN}.{own}{target.suffix}")
+        place = target.with_name(f"{part_prefix(target)}{own}{_PART}{target.suffix}")
         try:
             yield place
             if not filecmp.cmp(place, target, shallow=False):
@@ -284,8 +281,22 @@ class Batch:
 
 def _unfinished(target: Path) -> Iterator[Path]:
     """Files beside a target that were to become it; images.atomic names them."""
-    for ending in ("*.part", f"{_AGAIN}*"):
-        yield from target.parent.glob(glob.escape(part_prefix(target)) + ending)
+    return target.parent.glob(f"{glob.escape(part_prefix(target))}*{_PART}*")
+
+
+def _remove_forgotten(tasks: Sequence[Task]) -> None:
+    """Remove what crashes left long ago of the results of a run; each folder is listed once."""
+    prefixes: dict[Path, set[str]] = {}
+    for path in (path for task in tasks for path in task.written):
+        prefixes.setdefault(path.parent, set()).add(part_prefix(path))
+    for folder, ours in prefixes.items():
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                before, part, _ = entry.name.rpartition(_PART)
+                if part and before[: before.rfind(".") + 1] in ours:
+                    with contextlib.suppress(OSError):
+                        if time.time() - entry.stat().st_mtime > _FORGOTTEN_S:
+                            os.unlink(entry)
 
 
 def _stamp_of(source: Path | bytes) -> Stamp:

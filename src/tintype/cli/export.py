@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tintype.download import sha256_of
-from tintype.errors import MissingExtra, UsageError
+from tintype.errors import MissingExtra, TrainingError, UsageError
 from tintype.quantising import quantise, views_of
 
 if TYPE_CHECKING:
@@ -116,17 +116,14 @@ def export(
 
 def _options_of(changes: tuple[str, ...]) -> dict[str, object]:
     """The options that KEY=VALUE name, the values as in a recipe."""
-    import yaml
+    from tintype.training.recipes import put
 
     options: dict[str, object] = {}
-    for change in changes:
-        key, equals, value = change.partition("=")
-        if not equals:
-            raise UsageError(f"--set takes KEY=VALUE, not {change}.")
-        try:
-            options[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UsageError(f"--set {change}: the value cannot be read.") from error
+    try:
+        for change in changes:
+            put(options, change)
+    except TrainingError as error:
+        raise UsageError(str(error)) from error
     return options
 
 

@@ -29,7 +29,7 @@ from tintype.engine.confidence import (
 )
 from tintype.engine.join import Pixels, join
 from tintype.engine.joining import Laid, Plan, joined
-from tintype.engine.steering import References, guess_on_cells
+from tintype.engine.steering import References, check, guess_on_cells
 from tintype.engine.variants import lean_of
 from tintype.engine.view import Page, draw_hints, look, pad, working_shape
 from tintype.errors import (
@@ -252,7 +252,8 @@ class Colorizer:
             steady: 0 colours each frame by itself, 1 is steadiest.
 
         Yields:
-            Frames, in order. ``tintype.video.film.colorize_film`` writes a whole film.
+            Frames as pictures, in order. ``tintype.video.film.colorize_film`` writes a whole film,
+            its sound and all else kept.
 
         Raises:
             UnreadableFilm: it cannot be opened or decoded.
@@ -278,7 +279,8 @@ class Colorizer:
             hint_ab: (N, 2, H, W) float32 CIE a*b*, for guided models.
             hint_mask: (N, 1, H, W) float32, 1 where there is a hint.
             variant: as of ``Options``.
-            confidence: whether to ask, for a little time, how sure it is of its likely colours.
+            confidence: whether to ask how sure the network is of its likely colours, too, which
+                costs a little time.
 
         Returns:
             ab (N, 2, h, w) and, when asked for, confidence (N, 1, h, w) in [0, 1], where
@@ -333,10 +335,10 @@ class Colorizer:
     def _run(
         self, pages: Sequence[Page], options: Options, confidence: bool = False
     ) -> Iterator[Laid]:
+        reference = check(self, options)
         L = np.concatenate([page.L for page in pages])
         hints = self._hints(pages, options)
         answer = self.predict(L, *hints, variant=options.variant, confidence=confidence)
-        reference = self._reference(options)
         for number, page in enumerate(pages):
             ab, stride, sure = answer.ab[number], answer.stride, None
             covered = (L.shape[2] / stride, L.shape[3] / stride)
@@ -347,12 +349,6 @@ class Colorizer:
                 ab = reference.steer(page.L[0, 0], guess)
                 covered = (L.shape[2] / STRIDE, L.shape[3] / STRIDE)
             yield Laid(Chroma(ab, page.size, covered, options.strength), sure)
-
-    def _reference(self, options: Options) -> Reference | None:
-        if len(options.references) > 1:
-            raise UsageError("A picture takes the colours of one reference, not of several.")
-        found = (self.reference(Path(name), options.working_size) for name in options.references)
-        return next(found, None)
 
     def reference(self, path: Path, working_size: int | None = None) -> Reference:
         """A picture in colour, ready to lend its colours to others.
@@ -370,8 +366,6 @@ class Colorizer:
     def _hints(self, pages: Sequence[Page], options: Options) -> tuple[Float, Float] | tuple[()]:
         if not options.hints:
             return ()
-        if not self.guided:
-            raise UsageError(f'The model "{self.name}" takes no colour hints.')
         drawn = [draw_hints(options.hints, p.size, p.L.shape[2:]) for p in pages]
         return np.concatenate([ab for ab, _ in drawn]), np.concatenate([m for _, m in drawn])
 

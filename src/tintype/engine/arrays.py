@@ -96,15 +96,11 @@ def from_pil(image: Image) -> tuple[Opaque, Callable[[Pixels], Image]]:
 
 def _in_srgb(opaque: Opaque, profile: bytes) -> Opaque:
     """The picture in sRGB; at 16 bits where a profile had to be applied, as for files."""
-    import pyvips
-
-    from tintype.images.reading import to_srgb
+    from tintype.images import profiles, reading
 
     stored = opaque.pixels
-    kinds = ("b-w", "srgb") if stored.dtype == np.uint8 else ("grey16", "rgb16")
-    image = pyvips.Image.new_from_array(stored).copy(interpretation=kinds[stored.shape[2] == 3])
-    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-    found = to_srgb(image, 8 * stored.itemsize)
+    image = profiles.with_profile(reading.from_array(stored), profile)
+    found = reading.to_srgb(image, 8 * stored.itemsize)
     pixels = found.numpy().reshape(*stored.shape[:2], -1)
     alpha = opaque.alpha
     if alpha is not None and pixels.dtype != alpha.dtype:

@@ -69,19 +69,25 @@ class References:
         return Reference(L, guess, on_cells(ab))
 
 
-def check(model: Colorizer, options: Options) -> None:
+def check(model: Colorizer, options: Options) -> Reference | None:
     """Find out whether a model can do what is asked for, whatever the picture.
 
+    Returns:
+        The reference that the options name, as the model sees it.
+
     Raises:
-        UsageError: hints or a variant for a model that knows none, or a reference without colours.
+        UsageError: hints or a variant for a model that knows none, several references, or one
+            without colours.
         UnreadableImage: the reference cannot be read.
     """
     if options.hints and not model.guided:
         raise UsageError(f'The model "{model.name}" takes no colour hints.')
     if options.variant and not model.has_variants:
         raise UsageError(f'The model "{model.name}" knows one colouring only: no variants.')
-    for name in options.references:
-        model.reference(Path(name), options.working_size)
+    if len(options.references) > 1:
+        raise UsageError("A picture takes the colours of one reference, not of several.")
+    found = (model.reference(Path(name), options.working_size) for name in options.references)
+    return next(found, None)
 
 
 def guess_on_cells(answer: Prediction, view: tuple[int, int]) -> tuple[Float, Float | None]:

@@ -151,18 +151,16 @@ class Fid:
         from torchmetrics.image.fid import FrechetInceptionDistance
 
         self._fid = FrechetInceptionDistance(feature=2048 if network is None else network)
-        self._count = 0
 
     def add(self, result: Picture8, truth: Picture8) -> float | None:
         """Take a pair."""
         self._fid.update(_tensor(truth), real=True)
         self._fid.update(_tensor(result), real=False)
-        self._count += 1
         return None
 
     def total(self) -> float | None:
         """The distance; None of fewer than two pictures, which have no covariance."""
-        return float(self._fid.compute()) if self._count > 1 else None
+        return float(self._fid.compute()) if self._fid.real_features_num_samples > 1 else None
 
 
 class Lpips:

@@ -153,9 +153,8 @@ class Speeds:
         )
 
     def _time_of(self, peer: str, device: str) -> float | None:
-        wanted = (peer, "fp32", device)
-        same = (r for r in self.rows if (r.model, r.precision, r.device) == wanted)
-        found = (row for row in same if not row.error)
+        wanted = (peer, "fp32", device, "")
+        found = (r for r in self.rows if (r.model, r.precision, r.device, r.error) == wanted)
         row = next(found, None)
         return None if row is None else float(np.median(row.network_ms))
 

@@ -115,7 +115,8 @@ def _binary(source: Path | bytes) -> BinaryIO:
     return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
-def _from_array(array: NDArray[np.generic]) -> pyvips.Image:
+def from_array(array: NDArray[np.generic]) -> pyvips.Image:
+    """Pixels (height, width[, bands]), uint8 or uint16, as a picture of grey or sRGB."""
     return _named(pyvips.Image.new_from_array(np.ascontiguousarray(array)))
 
 
@@ -138,7 +139,7 @@ def _bmp(source: Path | bytes, *, decode: bool) -> pyvips.Image:
     with _binary(source) as file, BmpImageFile(file) as bitmap:
         mode = {"1": "L", "L": "L", "RGBA": "RGBA"}.get(bitmap.mode, "RGB")
         if decode:
-            image = _from_array(np.asarray(bitmap.convert(mode)))
+            image = from_array(np.asarray(bitmap.convert(mode)))
         else:
             image = _blank(bitmap.size, {"L": 1, "RGB": 3, "RGBA": 4}[mode], 8)
         dpi = bitmap.info.get("dpi", (0, 0))
@@ -155,7 +156,7 @@ def _heic(source: Path | bytes, *, decode: bool) -> pyvips.Image:
         image = opened[opened.primary_index]
         name, _, deep = image.mode.partition(";")
         if decode:
-            pixels = _from_array(np.asarray(image))
+            pixels = from_array(np.asarray(image))
         else:
             pixels = _blank(image.size, len(name), 16 if deep else 8)
     info = cast(dict[str, Any], image.info)

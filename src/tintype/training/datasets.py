@@ -180,23 +180,30 @@ def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:
     facts = [*map(identity_of, sources), [data.short_side, data.least_chroma]]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     pixels, index = folder / f"{key}.u8", folder / f"{key}.npz"
-    if not _is_whole(pixels, index):
+    try:
+        offsets, sizes, names = _whole(pixels, index)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         folder.mkdir(parents=True, exist_ok=True)
         _fill(data, sources, pixels, index)
+        offsets, sizes, names = _whole(pixels, index)
+    kept = _share(names, data.share)
+    mapped = np.memmap(pixels, np.uint8, "r")
+    return PictureCache(mapped, offsets[kept], sizes[kept], names[kept])
+
+
+def _whole(
+    pixels: Path, index: Path
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.str_]]:
+    """Offsets, sizes and names of a cache.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile: it is not there, or not whole.
+    """
     with np.load(index, allow_pickle=False) as stored:
-        kept = _share(stored["names"], data.share)
-        parts = (stored[key][kept] for key in ("offsets", "sizes", "names"))
-        return PictureCache(np.memmap(pixels, np.uint8, "r"), *parts)
-
-
-def _is_whole(pixels: Path, index: Path) -> bool:
-    """Whether a cache is there, with all the pixels that its index promises."""
-    try:
-        with np.load(index, allow_pickle=False) as stored:
-            last = int(stored["offsets"][-1] + 3 * stored["sizes"][-1].prod())
-        return pixels.stat().st_size == last
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return False
+        offsets, sizes, names = (stored[key] for key in ("offsets", "sizes", "names"))
+    if pixels.stat().st_size != offsets[-1] + 3 * sizes[-1].prod():
+        raise ValueError("pixels are missing")
+    return offsets, sizes, names
 
 
 def identity_of(source: Path) -> tuple[str, str]:

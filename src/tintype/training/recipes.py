@@ -41,7 +41,7 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TrainingError(f"Cannot read the recipe {path}: {error}") from error
     for change in changes:
-        _change(content, change)
+        put(content, change)
     try:
         return _recipe(content)
     except _WrongKeyError as error:
@@ -158,8 +158,12 @@ def _checked_keys(kind: type, value: object, where: _Where) -> dict[str, object]
     return hints
 
 
-def _change(content: object, change: str) -> None:
-    """Put the value of "key=value" into parsed YAML, in place."""
+def put(content: object, change: str) -> None:
+    """Put the value of "key=value" into parsed YAML, in place; see :func:`load_recipe`.
+
+    Raises:
+        TrainingError: it is no "key=value", or there is no place for it.
+    """
     import yaml
 
     key, equals, text = change.partition("=")
