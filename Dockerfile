@@ -20,7 +20,7 @@ RUN groupadd --gid 10001 tintype \
     && install -d -m 700 -o 10001 -g 10001 /data /data/tmp
 COPY --from=build /opt/tintype /opt/tintype
 # ONNX Runtime's official builds send telemetry unless they are told not to.
-# Uploads go through TMPDIR: on the volume a film costs disk, in /tmp (a tmpfs) it would cost memory.
+# Temporary files go to TMPDIR: on the volume they cost disk, in /tmp (a tmpfs) they would cost memory.
 ENV PATH=/opt/tintype/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

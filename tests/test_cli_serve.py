@@ -116,6 +116,26 @@ def test_https_for_the_local_network(tmp_path: Path, tiny_model: Path) -> None:
     assert "https://" in said
     assert "/#key=" in said
     assert "▄" in said  # the code
+    key = (tmp_path / "data" / "tls" / "api-key").read_text()
+    assert f"/#key={key}" in said
+
+
+def test_who_begins_tls_and_says_no_more_is_cut_off(tmp_path: Path, tiny_model: Path) -> None:
+    arguments = ["--tls", "--workers", "0", "--limit", "header_s=0.5"]
+    with (
+        serving(tmp_path, tiny_model, *arguments) as (_, port),
+        socket.create_connection(("127.0.0.1", port), timeout=10) as silent,
+    ):
+        assert silent.recv(1) == b""
+
+
+def test_the_key_of_the_page_is_kept(tmp_path: Path) -> None:
+    from tintype.server.tls import own_key
+
+    key = own_key(tmp_path / "tls")
+    assert len(key) >= 16
+    assert own_key(tmp_path / "tls") == key
+    assert (tmp_path / "tls" / "api-key").stat().st_mode & 0o077 == 0
 
 
 def test_a_certificate_is_kept_while_it_serves(tmp_path: Path) -> None:

@@ -376,6 +376,62 @@ def test_an_error_in_the_window_is_a_sentence_and_it_lives_on(
         hand.open(grandma)
 
 
+def test_colours_that_are_not_saved_are_asked_about(
+    show: Show,
+    tiny_guided_model: Path,
+    grandma: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(asking, "losing", lambda _, name: bool(asked.append(name)))
+    monkeypatch.setattr(asking, "target", lambda *_: tmp_path / "made.jpg")
+    other = tmp_path / "other.jpg"
+    other.write_bytes(grandma.read_bytes())
+    with show(Colorizer.load(tiny_guided_model, "cpu", 1), tiny_guided_model) as hand:
+        window, left = hand.window, []
+        monkeypatch.setattr(window._root, "quit", lambda: left.append(True))
+        hand.open(grandma)
+        plate = window.plate
+        assert plate is not None
+        plate.spots.add(plate.spot_at(0.5, 0.5))
+        window.open([other])
+        hand.press("Control-q")
+        assert asked == ["grandma.jpg", "grandma.jpg"]
+        assert (window.plate, left) == (plate, [])
+        hand.press("Control-s")
+        hand.until_said("Saved made.jpg")
+        hand.open(other)
+        assert len(asked) == 2
+
+
+def test_it_closes_when_everything_is_written_or_says_why_not(
+    show: Show,
+    gated: GatedColorizer,
+    grandma: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with show(gated) as hand:
+        window, left = hand.window, []
+        monkeypatch.setattr(window._root, "quit", lambda: left.append(True))
+        hand.open(grandma)
+        monkeypatch.setattr(asking, "target", lambda *_: tmp_path / "nowhere" / "made.jpg")
+        gated.gate.clear()
+        hand.press("Control-s")
+        hand.press("Control-q")
+        hand.until_said("Closing when")
+        assert not left
+        gated.gate.set()
+        hand.until_said("nowhere")
+        assert not left
+        monkeypatch.setattr(asking, "target", lambda *_: tmp_path / "made.jpg")
+        hand.press("Control-s")
+        hand.press("Control-q")
+        hand.until(lambda: bool(left))
+        assert (tmp_path / "made.jpg").exists()
+
+
 @pytest.mark.usefixtures("screen")
 def test_the_command_opens_a_picture_and_ends_with_the_window(
     grandma: Path,

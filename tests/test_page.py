@@ -371,3 +371,93 @@ def test_what_goes_wrong_is_told_in_the_page_s_language(page: Page, tmp_path: Pa
     page.unroute("**/v1/colorize")
     with page.expect_download():
         page.locator("#save").click()
+
+
+def test_a_scan_with_a_little_colour_is_saved_as_it_is_shown(page: Page, tmp_path: Path) -> None:
+    pixels = np.repeat(grey_pixels(300, 400)[..., None], 3, axis=2)
+    pixels[10:70, 10:50] = (200, 30, 30)  # a stamp: two parts in a hundred
+    path = tmp_path / "stamped.png"
+    Image.fromarray(pixels).save(path)
+    coloured(page, path)
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    made = np.asarray(Image.open(download.value.path()).convert("RGB"), np.int16)
+    assert np.ptp(made[200:, 200:], axis=-1).max() > 20
+
+
+def state(page: Page, what: str) -> object:
+    """What the page knows of its items."""
+    return page.evaluate(f"import('/static/state.js').then(({{ items, now }}) => {what})")
+
+
+def test_pictures_are_removed_by_key_and_by_hand(page: Page, tmp_path: Path) -> None:
+    coloured(page, *(picture(tmp_path, f"{n}.png", n) for n in range(3)))
+    cards = page.locator("#cards button")
+    cards.nth(1).click()
+    expect(cards.nth(1)).to_be_focused()
+    page.keyboard.press("Delete")
+    expect(cards).to_have_count(2)
+    expect(cards.nth(1)).to_be_focused()
+    assert state(page, "now.current.name") == "2.png"
+    page.locator("#remove").click()
+    expect(page.locator("#strip")).to_be_hidden()
+    page.locator("#remove").click()
+    expect(page.locator("#welcome")).to_be_visible()
+    for part in ("#view", "#seam", "#tools"):
+        expect(page.locator(part)).to_be_hidden()
+    page.wait_for_timeout(200)  # what is kept is forgotten a moment later
+    page.reload()
+    expect(page.locator("#language option")).not_to_have_count(0)
+    expect(page.locator("#welcome")).to_be_visible()
+
+
+def test_few_previews_are_kept_and_come_back(page: Page, tmp_path: Path) -> None:
+    coloured(page, *(picture(tmp_path, f"{n}.png", n) for n in range(9)))
+    until(page, lambda: state(page, "items.every((item) => item.state === 'done')"))
+    few = "items.filter((item) => item.preview).length <= 7"  # the chosen one and six others
+    assert state(page, few)
+    number = state(page, "items.findIndex((item) => !item.preview)")
+    assert isinstance(number, int)
+    page.locator("#cards button").nth(number).click()
+    until(page, lambda: state(page, "Boolean(now.current.preview)"))
+    expect(page.locator("#busy")).to_be_hidden()
+    page.wait_for_timeout(300)
+    assert chroma(pixel(page, 0.25, 0.5)) <= 3
+    assert chroma(pixel(page, 0.75, 0.5)) > 8
+    assert state(page, few)
+
+
+def test_a_film_that_the_server_has_forgotten_is_sent_again(page: Page, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "reel.mp4", 30, codec="libx264")
+    page.set_input_files("#files", str(film))
+    result = re.compile("/result$")
+    expect(page.locator("#film")).to_have_attribute("src", result, timeout=30_000)
+    first = str(page.locator("#film").get_attribute("src"))
+    job = first.removesuffix("/result")
+    assert page.request.delete(page.url.rstrip("/") + job).status == 204
+    page.reload()
+    expect(page.locator("#again")).to_be_visible()
+    page.locator("#again").click()
+    expect(page.locator("#film")).not_to_have_attribute("src", first)
+    expect(page.locator("#film")).to_have_attribute("src", result, timeout=30_000)
+
+
+def test_a_spot_that_was_dragged_opens_by_key_and_has_the_lightness_of_its_place(
+    page: Page, tmp_path: Path
+) -> None:
+    coloured(page, picture(tmp_path))
+    page.locator("#hints").click()
+    page.mouse.click(*at(page, 0.75, 0.3))
+    page.keyboard.press("Escape")
+    spot = page.locator(".spot").first
+    before = state(page, "now.current.hints[0].L")
+    page.mouse.move(*at(page, 0.75, 0.3))
+    page.mouse.down()
+    page.mouse.move(*at(page, 0.6, 0.8), steps=4)
+    page.mouse.up()
+    expected = state(page, "now.hints.lightness(now.current.hints[0].x, now.current.hints[0].y)")
+    assert state(page, "now.current.hints[0].L") == expected != before
+    expect(page.locator("#picker")).to_be_hidden()
+    spot.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#picker")).to_be_visible()

@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from image_samples import pillow
+from server_samples import client_of
 from serving import HOST, Answer, Part, Served, form, heard, serving
 from tintype.cli.serve import serve as serve_command
 from tintype.errors import UsageError
@@ -346,6 +347,23 @@ def test_its_own_names_are_answered(served: Served, host: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "answered"),
+    [
+        *((name, True) for name in ("192.168.1.5:8000", "[fe80::1]:8000", "nas", "nas.local:80")),
+        *((name, False) for name in ("evil.example:8000", "local.evil.example", "1.2.3.4.example")),
+    ],
+)
+def test_without_keys_no_name_of_the_public_dns_is_answered(
+    tmp_path: Path, tiny_model: Path, host: str, answered: bool
+) -> None:
+    for keys, expected in (((), answered), ((KEY,), True)):
+        changes = {"host": "0.0.0.0", "api_keys": keys, "workers": 0}
+        with client_of(tmp_path, tiny_model, **changes) as client:
+            answer = client.get("/v1/jobs", headers={"Host": host, "X-API-Key": KEY})
+        assert answer.status_code == (200 if expected else 421)
+
+
+@pytest.mark.parametrize(
     "host",
     ["evil.example", "127.0.0.1.evil.example", "", "[", "localhost@evil", "0.0.0.0", "a b", "é"],
 )
@@ -408,6 +426,7 @@ WITH_KEY = [
     {"Authorization": f"Bearer {KEY}"},
     {"authorization": f"bearer  {OTHER_KEY}"},
     {"Cookie": f"a=b; {KEY_COOKIE}={KEY}"},
+    {"Cookie": f'odd={{"a":"b"}}; x; c=d e;{KEY_COOKIE}={KEY}'},
 ]
 WITHOUT_KEY = [
     {},

@@ -20,6 +20,7 @@ from fastapi.testclient import TestClient
 from film_samples import write_film
 from server_samples import client_of, colours, grey_file, until_ended, wait_for
 from tintype.server.jobs.records import Jobs, Order, Outcome
+from tintype.server.jobs.work import Assignment, do
 from tintype.server.jobs.worker import Worker
 from tintype.server.settings import Limits, Settings
 
@@ -217,6 +218,7 @@ def test_too_many_jobs_are_refused(tmp_path: Path, tiny_model: Path) -> None:
     with client_of(tmp_path, tiny_model, workers=0, limits=Limits(jobs=2)) as client:
         sent = [client.post("/v1/jobs", files={"file": grey_file()}) for _ in range(3)]
     assert [answer.status_code for answer in sent] == [202, 202, 503]
+    assert int(sent[2].headers["retry-after"]) > 0
 
 
 def settings_of(tmp_path: Path, **changes: object) -> Settings:
@@ -328,6 +330,61 @@ def test_the_first_outcome_is_right(tmp_path: Path, tiny_model: Path) -> None:
     job = jobs.get(job_id)
     assert job is not None
     assert job.state == "cancelled"
+
+
+def test_pictures_of_a_zip_are_left_to_the_next_worker_whatever_they_are_called(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    jobs = Jobs(tmp_path)
+    with jobs.upload() as (job_id, folder):
+        (folder / "given.zip").write_bytes(zipped({"one.png": grey_file()}))
+        order = Order("pictures", "a.zip", "given.zip", "result.zip", {"model": str(tiny_model)})
+        jobs.submit(job_id, order)
+    assert jobs.claim(job_id, "first") == 1
+    work = jobs.work(job_id, 1)
+    for name in ("given/summer.party.png", "given/album.part1.png", "made/album.part1.png"):
+        (work / name).parent.mkdir(exist_ok=True)
+        (work / name).write_bytes(grey_file())
+    (work / "result.zip.part").touch()
+    jobs.give_back(job_id, 1)
+    assert jobs.claim(job_id, "second") == 1
+    left = {str(path.relative_to(work)) for path in work.rglob("*") if path.is_file()}
+    assert left == {"given/summer.party.png", "given/album.part1.png", "made/album.part1.png"}
+
+
+def test_a_worker_that_was_only_slow_does_not_fail_the_job_of_its_successor(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    jobs = Jobs(tmp_path, lease_s=0.01)
+    job_id = submitted(jobs, write_film(tmp_path / "film.mkv", 2), tiny_model)
+    assert jobs.claim(job_id, "slow") == 1
+    time.sleep(0.05)
+    assert jobs.claim(job_id, "next") == 2
+    (jobs.folder(job_id) / "given.mkv").write_bytes(b"nothing that could be read")
+    do(Assignment(tmp_path, job_id, 1, "cpu", 1, Limits()))
+    assert ended(jobs, job_id) is None
+    do(Assignment(tmp_path, job_id, 2, "cpu", 1, Limits()))
+    job = jobs.get(job_id)
+    assert job is not None
+    assert job.state == "failed"
+
+
+def test_a_job_whose_files_cannot_all_be_removed_is_gone_all_the_same(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = Jobs(tmp_path)
+    job_id = submitted(jobs, write_film(tmp_path / "film.mkv", 2), tiny_model)
+    jobs.finish(job_id, Outcome("cancelled"))
+    assert jobs.unfinished() == 0
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", lambda *_, **__: None)  # as where a file is in use
+        jobs.remove(job_id)
+    assert jobs.get(job_id) is None
+    assert (jobs.unfinished(), jobs.all()) == (0, [])
+    (left,) = (tmp_path / "new").iterdir()
+    os.utime(left, (0, 0))
+    jobs.expire(3600)
+    assert not left.exists()
 
 
 def test_old_jobs_and_broken_uploads_go(tmp_path: Path, tiny_model: Path) -> None:

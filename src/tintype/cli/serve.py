@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import threading
 import webbrowser
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -89,7 +89,7 @@ def data_option(command: Command) -> Command:
     "--tls",
     is_flag=True,
     help="HTTPS for the local network, with a certificate made here, a key made up, and the "
-    "address as a QR code. Cameras and installation on a phone need it.",
+    "address as a QR code. Cameras on a phone need it.",
 )
 @click.option(
     "--tls-cert",
@@ -137,7 +137,7 @@ def serve(
         device=device,
         redis=redis,
         workers=workers,
-        api_keys=keys or ((secrets.token_urlsafe(18),) if tls else ()),
+        api_keys=keys,
         origins=origins,
         hosts=hosts,
         rate=rate,
@@ -149,6 +149,9 @@ def serve(
         from tintype.server.run import serve as run
     except ModuleNotFoundError as error:
         raise MissingExtra("The server", "server") from error
+    settings.data.mkdir(0o700, parents=True, exist_ok=True)
+    if tls and not keys:
+        settings = replace(settings, api_keys=(https.own_key(settings.data / "tls"),))
     with listen(settings) as at:
         certificate, name = None, host or settings.host
         if tls_cert is not None:

@@ -58,6 +58,14 @@ def target(root: tk.Tk, begin: Path) -> Path | None:
     return Path(name) if name else None
 
 
+def losing(root: tk.Tk, name: str) -> bool:
+    """Whether colours that were given to a picture may be lost."""
+    from tkinter import messagebox
+
+    sentence = f"The colours that you gave to {name} are not saved. Go on without them?"
+    return messagebox.askokcancel("Tintype", sentence, parent=root, icon="warning")
+
+
 def hide_hidden_files(root: tk.Tk) -> None:
     """Let Tk's own dialogs, which only X11 has, begin without the files whose names have a dot."""
     import tkinter

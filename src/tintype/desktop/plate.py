@@ -60,6 +60,7 @@ class Plate:
         strength: factor on ab.
         variant: which of the plausible colourings.
         spots: the colours that were given.
+        saved: those that are in a file already.
         answer: of the network; None before it came.
         shape: (height, width) at which it is shown.
     """
@@ -68,6 +69,7 @@ class Plate:
         self.strength = 1.0
         self.variant = 0
         self.spots = Spots()
+        self.saved: tuple[Spot, ...] = ()
         self.answer: Answer | None = None
         self.picture = picture
         self.shape: tuple[int, int] = (grey.shape[0], grey.shape[1])
@@ -78,6 +80,11 @@ class Plate:
         """What to call it."""
         source = self.picture.source
         return source.name if isinstance(source, Path) else PASTED
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether colours were given that are in no file yet."""
+        return bool(self.spots.now) and self.spots.now != self.saved
 
     @property
     def hints(self) -> tuple[Hint, ...]:
@@ -114,10 +121,13 @@ class Plate:
 
     def spot_at(self, x: float, y: float) -> Spot:
         """A spot with the network's guess, at a part of the width and of the height."""
+        return Spot(x, y, self.lightness(x, y), *self.guess(x, y))
+
+    def lightness(self, x: float, y: float) -> float:
+        """L there, as far as colours can be told apart at it."""
         height, width = self._kept.shape[:2]
         level = self._kept[int(y * height), int(x * width)] / np.float64(255)
-        L = float(color.rgb_to_lab(np.repeat(level, 3))[0])
-        return Spot(x, y, clipped_lightness(L), *self.guess(x, y))
+        return clipped_lightness(float(color.rgb_to_lab(np.repeat(level, 3))[0]))
 
     def guess(self, x: float, y: float) -> tuple[float, float]:
         """The network's ab at a part of the width and of the height."""

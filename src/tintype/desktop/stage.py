@@ -224,8 +224,11 @@ class Stage:
             self._drag(event.x, event.y)
 
     def _release(self, _: tk.Event[tk.Canvas]) -> None:
-        if self._moved and self.plate is not None:
-            self.plate.spots.drop()
+        plate, number = self.plate, self.chosen
+        if self._moved and plate is not None and number is not None:
+            spot = plate.spots.now[number]  # of another lightness now, which has other colours
+            plate.spots.drag(plate.spots.with_one(number, spot.coloured(spot.a, spot.b)))
+            plate.spots.drop()
             self.on_spots()
         self._drag, self._moved = None, False
 
@@ -240,7 +243,8 @@ class Stage:
             return
         self._moved = True
         to_x, to_y = (min(0.999, max(0.0, part)) for part in self._place_of(x, y))
-        moved = replace(plate.spots.now[number], x=to_x, y=to_y)
+        L = plate.lightness(to_x, to_y)
+        moved = replace(plate.spots.now[number], x=to_x, y=to_y, L=L)
         plate.spots.drag(plate.spots.with_one(number, moved))
         self.draw_spots()
 

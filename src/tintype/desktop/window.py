@@ -17,6 +17,7 @@ from tintype.desktop.giving import Giving
 from tintype.desktop.many import RunPanel
 from tintype.desktop.pasting import copied_files, copied_picture, take_drops
 from tintype.desktop.plate import Answer, Plate, Source
+from tintype.desktop.spots import Spot
 from tintype.desktop.stage import Stage
 from tintype.desktop.style import apply_style
 from tintype.desktop.worker import Worker
@@ -62,7 +63,8 @@ class PictureWindow:
         self._begun_s = 0.0
         self._wanting = self._telling = False  # colours; that they have come
         self._stop = threading.Event()
-        self._running = False
+        self._running = self._leaving = False
+        self._saving: tuple[Plate, tuple[Spot, ...]] | None = None
         self._joining: str | None = None
         self._looking: Worker[Event] = Worker("tintype-looking", self._failure)
         self._writing: Worker[Event] = Worker("tintype-writing", self._failure)
@@ -137,7 +139,7 @@ class PictureWindow:
         root = self._root
         root.bind(f"<{'Command' if self._is_mac else 'Control'}-Key>", self._shortcut)
         root.bind("<Escape>", lambda _: self.giving.choose(None))
-        root.protocol("WM_DELETE_WINDOW", root.quit)
+        root.protocol("WM_DELETE_WINDOW", self._leave)
         root.report_callback_exception = self._fail
 
     def _shortcut(self, event: Key) -> None:
@@ -148,7 +150,7 @@ class PictureWindow:
             "s": self._ask_target,
             "z": self.giving.redo if redo else self.giving.undo,
             "y": self.giving.redo,
-            "q": self._root.quit,
+            "q": self._leave,
         }
         actions.get(event.keysym.lower(), lambda: None)()
 
@@ -174,10 +176,25 @@ class PictureWindow:
             self._open(lambda: paths[0], paths[0].name)
 
     def _open(self, find: Callable[[], Source | None], name: str) -> None:
+        if not self._may_lose():
+            return
         self._begun_s = time.perf_counter()
         self.tools.say(f"Opening {name}…")
         job = chores.open_picture(find, self._colorizer, self._side, self._variant)
         self._looking.order(job, instead=True)
+
+    def _may_lose(self) -> bool:
+        plate = self.plate
+        return plate is None or not plate.unsaved or asking.losing(self._root, plate.name)
+
+    def _leave(self) -> None:
+        """Close the window when what is being written is finished; asked twice, at once."""
+        if self._leaving:
+            self._root.quit()
+        elif self._may_lose():
+            self._leaving = True
+            self._stop.set()
+            self.tools.say("Closing when everything is written…")
 
     def _paste(self) -> None:
         if self._running:
@@ -224,6 +241,7 @@ class PictureWindow:
         if target is not None:
             self.tools.say(f"Saving {target.name} in full resolution…")
             options = plate.options(self._options)
+            self._saving = plate, plate.spots.now
             self._writing.order(chores.save(source, target, options, self._colorizer))
 
     def _colour_anew(self, *, telling: bool = True) -> None:
@@ -246,6 +264,8 @@ class PictureWindow:
         for worker in (self._looking, self._writing):
             for event in worker.take():
                 self._hear(event)
+        if self._leaving and not self._writing.busy:
+            self._root.quit()
 
     def _hear(self, event: Event) -> None:
         match event:
@@ -254,6 +274,8 @@ class PictureWindow:
             case Coloured(plate, answer) if plate is self.plate:
                 self._show_colours(plate, answer)
             case Saved(target, notes, seconds):
+                if self._saving is not None:
+                    self._saving[0].saved = self._saving[1]
                 told = " ".join((f"Saved {target.name} in {seconds:.1f} s.", *notes))
                 self.tools.say(told)
             case Run():
@@ -292,6 +314,7 @@ class PictureWindow:
             self.tools.say(f"Colouring {run.total} pictures…")
 
     def _hear_failure(self, step: chores.Step, sentence: str) -> None:
+        self._leaving = False  # or nobody would read it
         if step == "many":
             self._running = False
             self.panel.end(sentence)

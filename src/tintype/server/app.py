@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -129,7 +130,7 @@ def _answer_errors(app: FastAPI) -> None:
     async def as_problem(_: Request, error: Exception) -> Response:
         return _problem_for(error).response()
 
-    for kind in (HTTPException, RequestValidationError, TintypeError, Exception):
+    for kind in (HTTPException, RequestValidationError, ClientDisconnect, TintypeError, Exception):
         app.add_exception_handler(kind, as_problem)
 
 
@@ -137,6 +138,8 @@ def _problem_for(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
+        case ClientDisconnect():
+            return Problem(400, "The connection was closed before the request was whole.")
         case RequestValidationError():
             return Problem(422, sentence_of(error.errors()), "usage-error")
         case HTTPException():

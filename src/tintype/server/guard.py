@@ -11,7 +11,8 @@ import hashlib
 import hmac
 import time
 from collections import OrderedDict
-from http.cookies import CookieError, SimpleCookie
+from contextlib import suppress
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -39,6 +40,7 @@ _VIEW_BODY = 4 << 20  # of those that carry a network's view of one
 _PICTURE_PATHS = frozenset(("/v1/colorize", "/v1/preview", "/colorized"))
 _SLOWEST = 16 << 10  # bytes per second of a job's body, after the time that a picture's is given
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+_PRIVATE = (".local", ".localhost", ".internal", ".home.arpa")  # RFC 6762, 6761, 8375; ICANN 2024
 _MOST_CLIENTS = 10_000  # whose rate is remembered
 
 POLICY = (
@@ -108,7 +110,7 @@ class Guard:
         host = headers.get("host", "")
         if scope["path"] in HEALTH:
             return  # asked for by whoever looks after it, by any name
-        if self._settings.names and _name_of(host) not in self._settings.names:
+        if not self._answers_to(_name_of(host)):
             raise Problem(421, "This server does not answer to that name; see --allow-host.")
         self._refuse_origin(scope, headers, host)
         owner = self._owner(headers)
@@ -126,6 +128,15 @@ class Guard:
             advice = {"WWW-Authenticate": 'Bearer realm="tintype"'}
             raise Problem(401, "An API key is needed: Authorization: Bearer KEY.", headers=advice)
         scope.setdefault("state", {})["owner"] = owner or ""
+
+    def _answers_to(self, name: str) -> bool:
+        """Whether the server may be called so.
+
+        A web page whose name was made to mean this machine (DNS rebinding) would reach a server
+        that asks for no key; such a name is one of the public DNS.
+        """
+        names = self._settings.names
+        return name in names if names else bool(self._keys) or _is_private(name)
 
     def _refuse_origin(self, scope: Scope, headers: Headers, host: str) -> None:
         """A page of another site must not use whoever looks at it to reach this server."""
@@ -315,9 +326,16 @@ def _name_of(host: str) -> str:
         return ""
 
 
+def _is_private(name: str) -> bool:
+    """Whether a name is an address, or one that the public DNS gives to nobody."""
+    with suppress(ValueError):
+        return bool(ip_address(name))
+    return "." not in name or name.endswith(_PRIVATE)
+
+
 def _cookie(headers: Headers) -> str | None:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(KEY_COOKIE)
-    except CookieError:
-        return None
-    return None if found is None else unquote(found.value)
+    """The key in the cookies; other programs of this host put there what they like."""
+    pairs = (pair.partition("=") for pair in headers.get("cookie", "").split(";"))
+    return next(
+        (unquote(value.strip()) for name, _, value in pairs if name.strip() == KEY_COOKIE), None
+    )

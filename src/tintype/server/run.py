@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ import socket
 import tempfile
 import threading
 from contextlib import suppress
+from functools import partial
 
 import uvicorn
 
@@ -18,7 +20,7 @@ from tintype.server.guard import LONGEST_HEAD_BYTES
 from tintype.server.jobs.records import Jobs
 from tintype.server.jobs.worker import Worker
 from tintype.server.protocol import CROWD, protocol_with, websockets_with
-from tintype.server.settings import Settings
+from tintype.server.settings import Limits, Settings
 from tintype.server.tls import Certificate
 
 _OTHER_FILES = 1024  # that may be open beside the connections
@@ -105,7 +107,22 @@ def server(
         ssl_certfile=certificate.chain if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,
     )
-    return uvicorn.Server(config)
+    return _Server(config, limits)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, limits: Limits) -> None:
+        super().__init__(config)
+        self._limits = limits
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # Who begins TLS and says no more has as long as who begins a head, not asyncio's minute.
+        if self.config.ssl:
+            loop = asyncio.get_running_loop()
+            loop.create_server = partial(  # type: ignore[method-assign]
+                loop.create_server, ssl_handshake_timeout=self._limits.header_s
+            )
+        await super().startup(sockets)
 
 
 def work(settings: Settings) -> None:

@@ -255,6 +255,7 @@ class ModelBody(BaseModel):
     paper: str
     guided: bool | None = Field(description="Whether it takes hints; null until it is loaded.")
     ready: bool = Field(description="Whether its weights are here.")
+    default: bool = Field(description="Whether it is used where none is named.")
 
 
 class ProblemBody(BaseModel):

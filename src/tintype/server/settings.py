@@ -96,7 +96,8 @@ class Settings:
         workers: jobs that this process works on at a time; 0 leaves them to others.
         api_keys: who sends none of these is refused; empty: everybody is served.
         origins: web pages of these origins may call, too ("https://example.org").
-        hosts: names by which it may be called; empty: on loopback its own names, else any.
+        hosts: names by which it may be called; empty: on loopback its own names, with keys any,
+            else addresses and names that are not of the public DNS.
         rate: requests per minute of one client; 0: no limit.
         limits: how much of everything.
     """
@@ -121,7 +122,7 @@ class Settings:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names by which it may be called; empty: any.
+        """Names by which it may be called; empty: ``guard`` decides.
 
         On loopback only its own: a web page whose name was made to mean 127.0.0.1 (DNS rebinding)
         would otherwise reach it.

@@ -55,4 +55,5 @@ class Shelf:
 
     def offered(self) -> list[Weights]:
         """What clients may name, the default first; not what nobody can get by its name."""
-        return [each for each in list_models() if each.file or each.url or each.checkpoint]
+        known = [each for each in list_models() if each.file or each.url or each.checkpoint]
+        return sorted(known, key=lambda each: each.name != self.default)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import secrets
 import socket
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,29 @@ def own(folder: Path, names: tuple[str, ...]) -> Certificate:
     return found
 
 
+def own_key(folder: Path) -> str:
+    """An API key that cannot be guessed, made once and kept: what was sent with it stays reachable.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    file = folder / "api-key"
+    with suppress(OSError):
+        if key := file.read_text(encoding="ascii").strip():
+            return key
+    key = secrets.token_urlsafe(18)
+    _keep_secret(file, key.encode())
+    return key
+
+
+def _keep_secret(path: Path, content: bytes) -> None:
+    path.parent.mkdir(0o700, parents=True, exist_ok=True)
+    with atomic(path) as file:
+        with suppress(AttributeError, OSError):  # not on Windows
+            os.fchmod(file.fileno(), 0o600)
+        file.write(content)
+
+
 def _serves(found: Certificate, names: tuple[str, ...]) -> bool:
     from cryptography import x509
 
@@ -106,16 +130,12 @@ def _make(at: Certificate, names: tuple[str, ...]) -> None:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    at.key.parent.mkdir(parents=True, exist_ok=True)
-    secret = key.private_bytes(
+    pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    with atomic(at.key) as file:
-        with suppress(AttributeError, OSError):  # not on Windows
-            os.fchmod(file.fileno(), 0o600)
-        file.write(secret)
+    _keep_secret(at.key, pem)
     with atomic(at.chain) as file:
         file.write(certificate.public_bytes(serialization.Encoding.PEM))
 

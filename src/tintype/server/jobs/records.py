@@ -36,6 +36,9 @@ Kind = Literal["film", "pictures", "picture"]
 ATTEMPTS = 3
 """After so many workers died over a job it has failed."""
 
+GIVEN, MADE = "given", "made"
+"""Folders of a zip's pictures and results in an attempt's folder; names in them are users'."""
+
 SAMPLE = "sample.mp4"
 """Name of a film's sample in an attempt's folder."""
 
@@ -204,7 +207,8 @@ class Jobs:
 
     def unfinished(self) -> int:
         """How many jobs have not ended."""
-        return sum(not (path / "outcome.json").exists() for path in self._jobs.iterdir())
+        orders = self._jobs.glob("*/order.json")
+        return sum(not order.with_name("outcome.json").exists() for order in orders)
 
     def claim(self, job_id: str, worker: str) -> int | None:
         """Take a job; the attempt's number, or None when there is nothing to do.
@@ -237,7 +241,8 @@ class Jobs:
         target = folder / f"work-{attempt}"
         for earlier in sorted(folder.glob("work-*")):
             for part in earlier.rglob("*.part*"):
-                if part.is_file():
+                users = part.relative_to(earlier).parts[0] in (GIVEN, MADE)
+                if part.is_file() and not users:
                     part.unlink(missing_ok=True)
             if earlier != target:
                 earlier.rename(target)
@@ -304,8 +309,15 @@ class Jobs:
         return (self.folder(job_id) / "cancel").exists()
 
     def remove(self, job_id: str) -> None:
-        """Forget a job that has ended, and all its files."""
-        shutil.rmtree(self.folder(job_id), ignore_errors=True)
+        """Forget a job that has ended, and all its files.
+
+        It is gone at once, even where a file that somebody fetches cannot be removed yet.
+        """
+        folder, gone = self.folder(job_id), self._new / f"gone-{job_id}"
+        with suppress(OSError):  # Windows keeps a folder whose files are open
+            folder.rename(gone)
+        for rest in (folder, gone):
+            shutil.rmtree(rest, ignore_errors=True)
 
     def expire(self, keep_s: float) -> int:
         """Forget jobs that ended longer ago, and uploads that broke off; how many."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from tintype.errors import TintypeError, UnreadableFilm, UnreadableImage, UsageError
 from tintype.options import Hint, Options
 from tintype.server.jobs.archives import pack, unpack
-from tintype.server.jobs.records import SAMPLE, Advance, Jobs, Order, Outcome
+from tintype.server.jobs.records import GIVEN, MADE, SAMPLE, Advance, Jobs, Order, Outcome
 from tintype.server.settings import Limits
 
 if TYPE_CHECKING:
@@ -108,18 +108,16 @@ def do(task: Assignment) -> None:
     desk = _Desk(task, job.order, folder, work, note)
     try:
         results, notes = _WAYS[job.order.kind](desk)
+        names = tuple(str(path.relative_to(folder)) for path in results)
+        told = tuple(_without_paths(note, folder, desk) for note in notes)
+        outcome = Outcome("done", names, notes=told)
     except TintypeError as error:
-        jobs.finish(task.job_id, Outcome("failed", error=_without_paths(str(error), folder, desk)))
-        return
+        outcome = Outcome("failed", error=_without_paths(str(error), folder, desk))
     except OSError as error:
         reason = error.strerror or "a file cannot be read or written"
-        jobs.finish(task.job_id, Outcome("failed", error=f"The server's disk: {reason}."))
-        return
-    if not jobs.beat(task.job_id, task.attempt):  # another attempt has it now
-        return
-    names = tuple(str(path.relative_to(folder)) for path in results)
-    told = tuple(_without_paths(note, folder, desk) for note in notes)
-    jobs.finish(task.job_id, Outcome("done", names, notes=told))
+        outcome = Outcome("failed", error=f"The server's disk: {reason}.")
+    if jobs.beat(task.job_id, task.attempt):  # else another attempt has it, and this one's files
+        jobs.finish(task.job_id, outcome)
 
 
 def _without_paths(text: str, folder: Path, desk: _Desk) -> str:
@@ -229,7 +227,7 @@ def _pictures(desk: _Desk) -> tuple[list[Path], tuple[str, ...]]:
     from tintype.batch.plan import make_plan
     from tintype.engine import Colorizer
 
-    given, made = desk.work / "given", desk.work / "made"
+    given, made = desk.work / GIVEN, desk.work / MADE
     if not given.exists():
         unpack(desk.source, given, desk.task.limits)
     plan = make_plan([str(given)], str(made), confidence=desk.order.confidence)

@@ -89,8 +89,7 @@ async def submit(request: Request) -> Response:
     state, owner = state_of(request), owner_of(request)
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Problem(415, "Send multipart/form-data.")
-    if await asyncio.to_thread(state.jobs.unfinished) >= state.settings.limits.jobs:
-        raise Problem(503, "Too many jobs are waiting; try again later.", "busy")
+    await asyncio.to_thread(_refuse_crowd, state)
     async with form_of(request) as form:
         fields = fields_of(form)
         film = parsed(FilmForm, {k: fields.pop(k) for k in _FILM_FIELDS & set(fields)})
@@ -131,6 +130,7 @@ class _Given:
 
 def _accept(state: State, given: _Given) -> Job:
     """Write the upload and its record; from then on the job is not lost."""
+    _refuse_crowd(state)  # again: the upload may have taken an hour
     with state.jobs.upload() as (job_id, folder):
         path = folder / "given"
         _copy(given.file, path)
@@ -170,6 +170,12 @@ def _accept(state: State, given: _Given) -> Job:
             created=time.time(),
         )
         return state.jobs.submit(job_id, order)
+
+
+def _refuse_crowd(state: State) -> None:
+    if state.jobs.unfinished() >= state.settings.limits.jobs:
+        retry = {"Retry-After": "60"}
+        raise Problem(503, "Too many jobs are waiting; try again later.", "busy", retry)
 
 
 def _refuse_sample(wanted: str) -> None:

@@ -15,6 +15,7 @@ from tintype.server.state import state_of
 
 router = APIRouter(tags=["Service"])
 
+_SOON = {"Retry-After": "5"}
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 _DOCS = """<!doctype html>
@@ -51,9 +52,9 @@ async def readyz(request: Request) -> str:
     """Whether the default network is loaded and the folder of the jobs can be written."""
     state = state_of(request)
     if not state.ready:
-        raise Problem(503, "The network is not loaded yet.")
+        raise Problem(503, "The network is not loaded yet.", headers=_SOON)
     if not await asyncio.to_thread(state.jobs.is_writable):
-        raise Problem(503, "The folder of the jobs cannot be written.")
+        raise Problem(503, "The folder of the jobs cannot be written.", headers=_SOON)
     return "ok"
 
 
@@ -93,6 +94,7 @@ async def models(request: Request) -> list[ModelBody]:
             paper=record.paper,
             guided=shelf.takes_hints(record.name),
             ready=record.is_here,
+            default=record.name == shelf.default,
         )
         for record in shelf.offered()
     ]

@@ -6,7 +6,7 @@ import { colour, failed, filmAgain, newItem, remember, take, work } from "./colo
 import { handle } from "./hands.js";
 import { sample } from "./picture.js";
 import { download, save, saveAll, share } from "./saving.js";
-import { drawCard, offerAgain, offerHints, select } from "./showing.js";
+import { drawCard, drawStrip, offerAgain, offerHints, remove, select } from "./showing.js";
 import { $, items, now, say, setting } from "./state.js";
 import { kept } from "./store.js";
 import { chooseStrength, showStrength } from "./strength.js";
@@ -98,6 +98,7 @@ function choose() {
     offerHints(now.current);
   });
   $("again").addEventListener("click", () => filmAgain(now.current));
+  $("remove").addEventListener("click", () => remove(now.current));
   $("save").addEventListener("click", save);
   $("save-all").addEventListener("click", saveAll);
   $("share").addEventListener("click", share);
@@ -193,9 +194,11 @@ async function begin() {
 async function networks() {
   try {
     const ready = (await api.models()).filter((model) => model.ready);
-    const names = ready.map((model, at) => new Option(model.name, at ? model.name : ""));
+    const names = ready.map((model) => new Option(model.name, model.default ? "" : model.name));
+    if (!ready.some((model) => model.default)) names.unshift(new Option("ONNX", "")); // a file of the server's
     $("model").replaceChildren(...names);
-    $("model-row").hidden = ready.length < 2;
+    $("model").value = now.current?.model ?? "";
+    $("model-row").hidden = names.length < 2;
   } catch (error) {
     if (error.status === 401) askForKey();
     else say(error.message);
@@ -206,6 +209,7 @@ async function restored() {
   const found = (await kept()).sort((one, other) => one.at - other.at);
   for (const item of found) items.push(newItem(item.file, item.name, item));
   if (!items.length) return;
+  drawStrip();
   select(items[0]);
   await work(items);
 }

@@ -2,7 +2,8 @@
 
 import * as api from "./api.js";
 import { written } from "./hints.js";
-import { chromaOf, opened } from "./picture.js";
+import { chromaOf } from "./picture.js";
+import { look } from "./previews.js";
 import { drawCard, drawStrip, offerAgain, offerHints, reveal, select, show, watch } from "./showing.js";
 import { $, busy, items, now, say } from "./state.js";
 import { keep } from "./store.js";
@@ -15,10 +16,13 @@ const AT_ONCE = 2; // pictures that are opened and coloured at a time
 
 export function failed(item, error) {
   item.state = "failed";
+  item.told = "";
   item.error = error.message;
   say(`${item.name}: ${error.message}`);
   drawCard(item);
-  if (item === now.current) busy("");
+  if (item !== now.current) return;
+  busy("");
+  offerAgain(item);
 }
 
 export function take(files) {
@@ -28,9 +32,9 @@ export function take(files) {
     items.push(item);
     remember(item);
   }
+  drawStrip();
   if (added.length) select(added[0]);
   work(added);
-  drawStrip();
 }
 
 export function newItem(file, name, kept = {}) {
@@ -52,6 +56,7 @@ export async function work(added) {
   const next = async () => {
     while (queue.length) {
       const item = queue.shift();
+      if (!items.includes(item)) continue; // removed meanwhile
       await (item.kind === "film" ? film(item) : picture(item));
     }
   };
@@ -59,20 +64,17 @@ export async function work(added) {
 }
 
 async function picture(item) {
+  item.busy = true;
   try {
     step(item, "opening");
-    try {
-      Object.assign(item, await opened(item.file));
-    } catch {
-      // TIFF, HEIC and the like: the server shows what the browser cannot.
-      Object.assign(item, await opened(await api.preview(item.file, item.name)));
-    }
+    await look(item);
     if (item === now.current) show(item);
     if (item.coloured) say(`${item.name}: ${t("in colour")}`);
     await colour(item);
   } catch (error) {
     failed(item, error);
   }
+  item.busy = false;
 }
 
 export async function colour(item) {
@@ -106,7 +108,7 @@ async function lend(item, answer, signal) {
   canvas.getContext("2d").drawImage(item.preview, 0, 0);
   const small = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
   const seen = { ...item, size: [item.preview.width, item.preview.height] };
-  const made = await api.colorize(small, "preview.jpg", { ...options(seen), strength: 1, force: true }, signal);
+  const made = await api.colorize(small, "preview.jpg", { ...options(seen), strength: 1 }, signal);
   const { width, height, covered } = answer;
   const whole = covered[0] === width && covered[1] === height;
   const ab = chromaOf(await createImageBitmap(made), width, height);
@@ -114,8 +116,8 @@ async function lend(item, answer, signal) {
 }
 
 export function options(item) {
-  const given = { strength: item.strength, variant: chosen(item), model: item.model };
-  if (item.coloured) given.force = true;
+  // What was shown in colour is saved so, whatever colours it has already.
+  const given = { strength: item.strength, variant: chosen(item), model: item.model, force: true };
   if (item.reference) given.reference = item.reference;
   if (item.hints?.length) given.hint = written(item.hints, ...item.size);
   return given;
@@ -167,7 +169,10 @@ async function film(item) {
     if (ended.notes.length) say(ended.notes.join(" "));
   } catch (error) {
     if (over()) return;
-    if (error.status === 404) item.job = null;
+    if (error.status === 404) {
+      item.job = null;
+      remember(item);
+    }
     failed(item, error);
   }
 }

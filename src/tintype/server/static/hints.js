@@ -18,6 +18,12 @@ export function written(hints, width, height) {
   return hints.map((h) => `${place(h.x, width)},${place(h.y, height)},${hexOf(h.L, h.a, h.b)},${radius}`);
 }
 
+/** A hint in the nearest colour of its hue that there is at its lightness. */
+function within(hint) {
+  const [a, b] = inside(hint.L, hint.a, hint.b);
+  return { ...hint, a, b };
+}
+
 export class Hints {
   /**
    * @param {Viewer} viewer shows the picture.
@@ -83,12 +89,15 @@ export class Hints {
   /** A hint where the picture was touched, with the network's own guess to begin with. */
   add(x, y) {
     if (!this.item || x < 0 || y < 0 || x >= 1 || y >= 1) return;
-    const { L, width, height, answer } = this.item;
-    const at = Math.floor(y * height) * width + Math.floor(x * width);
-    const [a, b] = this.guess(answer, x, y);
-    const hint = { x, y, L: Math.min(96, Math.max(4, L[at] / 2.55)), a, b };
-    this.set([...this.item.hints, hint]);
+    const [a, b] = this.guess(this.item.answer, x, y);
+    this.set([...this.item.hints, { x, y, L: this.lightness(x, y), a, b }]);
     this.choose(this.item.hints.length - 1);
+  }
+
+  /** L of the picture at a place; a hint has some room for colours. */
+  lightness(x, y) {
+    const { L, width, height } = this.item;
+    return Math.min(96, Math.max(4, L[Math.floor(y * height) * width + Math.floor(x * width)] / 2.55));
   }
 
   guess(answer, x, y) {
@@ -137,12 +146,16 @@ export class Hints {
       const [x, y] = this.viewer.locate(event.clientX, event.clientY).map((v) => Math.min(0.999, Math.max(0, v)));
       const hint = this.item.hints[number];
       if (!moved && Math.hypot(event.movementX, event.movementY) < 1) return;
-      if (!moved) this.memory.done.push(this.item.hints);
+      if (!moved) this.memory.done.push(this.item.hints), (this.memory.undone = []);
       moved = true;
-      this.item.hints = this.item.hints.map((each) => (each === hint ? { ...hint, x, y } : each));
+      const L = this.lightness(x, y);
+      this.item.hints = this.item.hints.map((each) => (each === hint ? { ...hint, x, y, L } : each));
       this.draw();
     });
-    spot.addEventListener("pointerup", () => moved && this.put(this.item.hints));
+    spot.addEventListener("pointerup", () => {
+      if (moved) this.put(this.item.hints.map((hint, at) => (at === number ? within(hint) : hint)));
+      setTimeout(() => (moved = false)); // after the click that ends a drag; keys click, too
+    });
     spot.addEventListener("click", () => !moved && this.choose(number));
     spot.addEventListener("keydown", (event) => {
       if (event.key === "Delete" || event.key === "Backspace") this.remove(number);
@@ -203,8 +216,7 @@ export class Hints {
     let before = null;
     const to = (a, b) => {
       const hint = this.item.hints[this.open];
-      const [na, nb] = inside(hint.L, a, b);
-      const next = { ...hint, a: na, b: nb };
+      const next = within({ ...hint, a, b });
       this.item.hints = this.item.hints.map((each) => (each === hint ? next : each));
       this.paint(next);
       this.draw();

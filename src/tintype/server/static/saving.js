@@ -83,7 +83,6 @@ export async function saveAll() {
         }
         const folder = item.name.slice(0, item.name.lastIndexOf("/") + 1);
         zips.at(-1).push([folder + resultName(item.name, blob.type), blob]);
-        item.told = t("done");
       } catch (error) {
         failed(item, error);
       }

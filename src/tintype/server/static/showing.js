@@ -1,6 +1,8 @@
 // What is on the screen: the picture or film that was chosen, and the strip of all of them.
 
-import { $, busy, items, now } from "./state.js";
+import * as api from "./api.js";
+import { forgetPreview, look } from "./previews.js";
+import { $, busy, items, now, say } from "./state.js";
 import { forget } from "./store.js";
 import { showStrength } from "./strength.js";
 import { t } from "./strings.js";
@@ -9,17 +11,45 @@ import { offerVariants } from "./variants.js";
 export function select(item) {
   now.current = item;
   $("welcome").hidden = Boolean(item);
-  if (!item) now.hints?.show(null), offerVariants(null);
   $("tools").hidden = !item;
-  if (item) show(item);
-  drawStrip();
+  for (const each of items) each.card?.setAttribute("aria-current", String(each === item));
+  if (item) {
+    show(item);
+    if (item.L && !item.preview) lookAgain(item);
+    return;
+  }
+  now.hints?.show(null);
+  offerVariants(null);
+  stopFilm();
+  busy("");
+  for (const id of ["view", "seam"]) $(id).hidden = true;
+}
+
+/** Open the preview of a picture that was seen before; others have taken its place in memory. */
+async function lookAgain(item) {
+  busy(t("opening"));
+  try {
+    await look(item);
+    if (item === now.current) show(item);
+  } catch (error) {
+    if (item !== now.current) return;
+    busy("");
+    say(`${item.name}: ${error.message}`);
+  }
+}
+
+function stopFilm() {
+  const video = $("film");
+  video.hidden = true;
+  video.pause(); // without its address alone it would be heard on
+  video.removeAttribute("src");
+  video.load();
 }
 
 export function show(item) {
   const isFilm = item.kind === "film";
   $("view").hidden = $("seam").hidden = isFilm || !item.preview;
-  $("film").hidden = true;
-  $("film").removeAttribute("src");
+  stopFilm();
   showStrength(item);
   $("model").value = item.model;
   $("reference").setAttribute("aria-pressed", String(Boolean(item.reference)));
@@ -42,10 +72,10 @@ export function show(item) {
   $("doubt").disabled = !item.answer?.sure;
 }
 
-/** A film can be made anew when something else is chosen than it is being, or has been, made with. */
-export function offerAgain({ kind, job, made, strength, model }) {
-  const same = !made || (made.strength === strength && made.model === model);
-  $("again").hidden = kind !== "film" || !job || same;
+/** A film can be made anew when it failed, or something else is chosen than it is made with. */
+export function offerAgain({ kind, state, job, made, strength, model }) {
+  const same = !job || !made || (made.strength === strength && made.model === model);
+  $("again").hidden = kind !== "film" || (same && state !== "failed");
 }
 
 /** Hints are offered where the network takes them. */
@@ -82,7 +112,7 @@ function card(item) {
   const button = Object.assign(document.createElement("button"), { type: "button", title: item.name });
   button.setAttribute("aria-label", item.name);
   button.addEventListener("click", () => select(item));
-  button.addEventListener("keydown", (event) => event.key === "Delete" && remove(item));
+  button.addEventListener("keydown", (event) => event.key === "Delete" && remove(item, true));
   const entry = document.createElement("li");
   entry.append(button);
   item.card = button;
@@ -94,24 +124,33 @@ export function drawCard(item) {
   const button = item.card;
   if (!button) return;
   button.setAttribute("aria-current", String(item === now.current));
+  button.title = item.state === "failed" ? `${item.name}: ${item.error}` : item.name;
   const state = Object.assign(document.createElement("span"), { className: "state" });
   state.textContent = item.told || (item.state === "done" ? "" : t(item.state));
   const parts = state.textContent ? [state] : [];
-  if (item.preview) {
-    const small = Object.assign(document.createElement("canvas"), { width: 84, height: 64 });
-    const factor = Math.max(84 / item.preview.width, 64 / item.preview.height);
-    const [w, h] = [item.preview.width * factor, item.preview.height * factor];
-    small.getContext("2d").drawImage(item.preview, (84 - w) / 2, (64 - h) / 2, w, h);
+  if (item.small) {
+    const { width, height } = item.small;
+    const small = Object.assign(document.createElement("canvas"), { width, height });
+    small.getContext("2d").drawImage(item.small, 0, 0);
     parts.unshift(small);
   }
   button.replaceChildren(...parts);
 }
 
-function remove(item) {
+/** Take an item away; what is being made of it is given up. */
+export function remove(item, focused = false) {
   const at = items.indexOf(item);
   items.splice(at, 1);
   forget(item.id);
-  select(items[Math.min(at, items.length - 1)] ?? null);
+  item.asking?.abort();
+  item.turn = null;
+  if (item.job && item.state !== "done") api.cancel(item.job).catch(() => {}); // it may be gone
+  if (item.url) URL.revokeObjectURL(item.url);
+  const next = items[Math.min(at, items.length - 1)] ?? null;
+  drawStrip();
+  select(next);
+  forgetPreview(item);
+  if (focused) (items.length > 1 ? next.card : $(next ? "remove" : "choose")).focus();
 }
 
 /** What there is of a film that is being made: its sample, then its beginning where that can be played. */

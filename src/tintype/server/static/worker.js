@@ -2,7 +2,7 @@
 
 const NAME = "tintype-shell-1";
 const MODULES = [
-  ...["app", "api", "camera", "colouring", "hands", "hints", "lab", "picture", "saving"],
+  ...["app", "api", "camera", "colouring", "hands", "hints", "lab", "picture", "previews", "saving"],
   ...["showing", "state", "store", "strength", "strings", "variants", "viewer", "zip"],
 ];
 const FILES = [
