@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -533,3 +534,61 @@ def test_timing(tmp_path: Path) -> None:
     )
     timing = timing_of(Film.probe(uneven))
     assert (timing.steady, timing.hundredths) == (False, True)
+
+
+def test_full_range_becomes_televisions_where_a_codec_holds_no_other(
+    colorizer: Colorizer, tmp_path: Path
+) -> None:
+    ramp = np.tile(np.linspace(0, 255, 96).astype(np.uint8), (64, 1))
+    for number in (1, 2):
+        Image.fromarray(ramp).save(tmp_path / f"scan_{number:04d}.png")
+    for name, codec in (("a.mov", "prores"), ("a.mkv", "mpeg2"), ("a.avi", "mpeg4")):
+        made = tmp_path / name
+        how = FilmOptions(encoding=Encoding(codec))
+        last = colour(colorizer, tmp_path / "scan_%04d.png", made, how, Options(strength=0))
+        assert any("television's range" in note for note in last.notes)
+        assert not Film.probe(made).signal.full_range
+        grey = shown(made)[0][32].mean(axis=-1)
+        assert np.abs(grey - ramp[32]).max() < 6, name
+
+
+def test_an_avi_has_the_films_rate_and_no_empty_frames(
+    colorizer: Colorizer, tmp_path: Path
+) -> None:
+    for name, rate in (("a.mp4", Fraction(24)), ("a.mkv", Fraction(24000, 1001))):
+        source = samples.write_film(tmp_path / name, 30, rate=rate, codec="libx264")
+        made = tmp_path / f"{name}.avi"
+        colour(colorizer, source, made)
+        film = Film.probe(made)
+        assert (film.rate, film.frames) == (rate, 30)
+
+
+def test_the_last_frame_is_shown_as_long_as_it_was(colorizer: Colorizer, tmp_path: Path) -> None:
+    stills = [Image.new("L", (48, 32), 40 * n + 20) for n in range(4)]
+    lengths_ms = [100, 100, 100, 3000]
+    source = tmp_path / "a.gif"
+    stills[0].save(source, save_all=True, append_images=stills[1:], duration=lengths_ms)
+    for name in ("a.mp4", "a.mkv"):
+        colour(colorizer, source, tmp_path / name)
+        assert Film.probe(tmp_path / name).duration_s == pytest.approx(3.3, abs=0.05)
+
+
+def test_raw_dv_has_the_rate_and_the_fields_of_television(tmp_path: Path) -> None:
+    source = samples.write_film(tmp_path / "a.dv", 3, codec="dvvideo", size=(576, 720))
+    film = Film.probe(source)
+    assert (film.rate, film.field_order) == (25, "bottom field first")
+
+
+def test_a_film_that_ends_early_is_told(
+    colorizer: Colorizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = samples.write_film(tmp_path / "a.mp4", 100, codec="libx264")
+    assert colour(colorizer, source, tmp_path / "whole.mkv").notes == ()
+    real = films.frames_of
+
+    def cut(*arguments: object) -> Iterator[av.VideoFrame]:
+        yield from itertools.islice(real(*arguments), 40)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(films, "frames_of", cut)
+    (told,) = colour(colorizer, source, tmp_path / "cut.mkv").notes
+    assert told == "The picture ends after 1.6 of 4.0 seconds that are announced."

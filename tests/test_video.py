@@ -499,3 +499,93 @@ def test_frames_come_one_by_one(colorizer: Colorizer, tmp_path: Path) -> None:
     assert rest[-1].time_s == pytest.approx(0.2)
     shown = luma(rest[-1].rgb / 255, "bt601")
     assert np.abs(shown - samples.grey(5)).mean() < 0.01
+
+
+def test_sound_that_a_container_refuses_late_is_known_before_any_work(
+    colorizer: Colorizer, tmp_path: Path
+) -> None:
+    source = samples.write_film(tmp_path / "a.mp4", 12, codec="libx264", sound=True)
+    with pytest.raises(UnwritableFilm, match=r"aac.*Write a \.mkv"):
+        colour(colorizer, source, tmp_path / "a.mpg", FilmOptions())
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mp4"}
+
+
+def test_chapters_and_timecode_in_mp4_and_mov_are_kept(
+    colorizer: Colorizer, tmp_path: Path
+) -> None:
+    chapters: list[av.container.Chapter] = [
+        {
+            "id": n,
+            "start": s,
+            "end": s + 500,
+            "time_base": Fraction(1, 1000),
+            "metadata": {"title": "A"},
+        }
+        for n, s in ((1, 0), (2, 500))
+    ]
+    for name in ("a.mp4", "a.mov"):
+        source = tmp_path / name
+        with av.open(str(source), "w") as film:
+            stream = film.add_stream("libx264", rate=25)
+            stream.height, stream.width = 48, 80
+            if name == "a.mp4":
+                film.set_chapters(chapters)
+            else:
+                stream.metadata["timecode"] = "01:00:00:00"
+            for number in range(25):
+                frame = samples.frame_of(samples.grey(number), "yuv420p")
+                frame.pts = number
+                film.mux(stream.encode(frame))
+            film.mux(stream.encode(None))
+        assert Film.probe(source).others == ()
+        made = tmp_path / f"made-{name}"
+        colour(colorizer, source, made, FilmOptions())
+        with av.open(str(made)) as film:
+            if name == "a.mp4":
+                assert len(film.chapters()) == 2
+            else:
+                assert film.streams.video[0].metadata["timecode"] == "01:00:00:00"
+
+
+def test_frames_of_an_avi_in_another_order_are_the_same_when_work_goes_on(
+    colorizer: Colorizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(films, "SEGMENT_S", 1)
+    options = {"g": "12", "bf": "2"}
+    source = samples.write_film(
+        tmp_path / "a.avi", 90, rate=Fraction(24), codec="libx264", options=options
+    )
+    whole, pieces = tmp_path / "whole.mkv", tmp_path / "pieces.mkv"
+    colour(colorizer, source, whole)
+    interrupted(colorize_film(colorizer, source, pieces, SMALL, LOSSLESS), 60)
+    colour(colorizer, source, pieces)
+    assert samples.packets(whole, "video") == samples.packets(pieces, "video")
+    times = np.diff(sorted(time for time, *_ in samples.packets(whole, "video")))
+    assert len(times) == 89
+    assert set(times) <= {41, 42}  # milliseconds
+
+
+def test_a_wrong_choice_costs_no_finished_work(
+    colorizer: Colorizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(films, "SEGMENT_S", 1)
+    source = samples.write_film(tmp_path / "a.mkv", 30, rate=Fraction(10))
+    target = tmp_path / "b.mkv"
+    interrupted(colorize_film(colorizer, source, target, SMALL, FilmOptions()), 25)
+    finished = tmp_path / "b.mkv.tintype-parts" / "000000.npz"
+    assert finished.exists()
+    wrong = FilmOptions(encoding=Encoding(preset="veryfst"))
+    with pytest.raises(UnwritableFilm, match="preset veryfst"):
+        colour(colorizer, source, target, wrong)
+    missing = Options(working_size=64, references=(f"{tmp_path}/none.png@1",))
+    with pytest.raises(TintypeError, match=r"none\.png"):
+        colour(colorizer, source, target, FilmOptions(), missing)
+    assert finished.exists()
+
+
+def test_a_name_with_a_colon_is_no_address(
+    colorizer: Colorizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples.write_film(tmp_path / "12-30.mkv", 3).rename(tmp_path / "12:30.mkv")
+    monkeypatch.chdir(tmp_path)
+    assert Film.probe("12:30.mkv").frames == 3

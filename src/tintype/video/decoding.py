@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -48,7 +49,7 @@ def frames_of(
     Raises:
         UnreadableFilm: it cannot be opened, or nothing more can be decoded.
     """
-    if start is not None:
+    if start is not None and not _guesses_times(film):
         with opened(source, options) as container:
             stream = picture_of(container, str(source))
             container.seek(start, stream=stream)
@@ -63,6 +64,14 @@ def frames_of(
         stream = picture_of(container, str(source))
         frames = in_order(_decoded(container, stream, damage), film)
         yield from frames if start is None else _from(frames, start)
+
+
+def _guesses_times(film: Film) -> bool:
+    """Whether a container knows no times of frames that are stored in another order.
+
+    FFmpeg guesses them, otherwise after a seek than from the beginning.
+    """
+    return film.container == "avi" and film.reordered
 
 
 def _from(frames: Iterator[av.VideoFrame], start: int) -> Iterator[av.VideoFrame]:
@@ -108,8 +117,9 @@ def in_order(frames: Iterator[av.VideoFrame], film: Film) -> Iterator[av.VideoFr
     """Give frames without a time one, keep times rising, and bring all to one size and format."""
     last: int | None = None
     step = max(1, round(1 / (film.rate * film.time_base)))
+    counted = _guesses_times(film)
     for frame in frames:
-        pts = frame.pts
+        pts = frame.pts if last is None or not counted else last + step
         if pts is None:
             pts = 0 if last is None else last + step
         if last is not None and pts <= last:
@@ -121,6 +131,12 @@ def in_order(frames: Iterator[av.VideoFrame], film: Film) -> Iterator[av.VideoFr
         frame.pts, frame.time_base = pts, film.time_base
         last = pts
         yield frame
+
+
+def first_time(film: Film) -> int:
+    """When the first frame is shown, in units of ``film.time_base``."""
+    with closing(frames_of(film.source, film, Damage())) as frames:
+        return next((frame.pts or 0 for frame in frames), 0)
 
 
 @dataclass(frozen=True)

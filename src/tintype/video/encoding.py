@@ -7,6 +7,7 @@ pieces are the same whether or not the work was interrupted.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -49,6 +50,11 @@ _CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 26, "libvpx-vp9": 24}
 _PRESET = {"libx264": "veryfast", "libx265": "veryfast", "libsvtav1": "8"}
 _EVEN_SIDES = ("libx264", "libx265")  # they take odd sides with full chroma only
 _DELAY_S = 100
+_TELEVISION = ("prores_ks", "prores", "mpeg2video", "mpeg4")  # cannot say that codes are full
+_OWN_CLOCK = ("mpeg2video", "mpeg4")  # whose frames come at the rate that was told
+FIELD_ORDERS = {"progressive": 1, "top field first": 2, "bottom field first": 3}
+"""FFmpeg's numbers."""
+
 _STEADY_RATE = (".avi", ".mpg", ".mpeg", ".gif")
 """Containers that know no timestamps of single frames."""
 
@@ -97,6 +103,11 @@ def container_format(target: Path) -> str:
 def holds_any_rate(target: Path) -> bool:
     """Whether the container gives each frame a time of its own."""
     return target.suffix.lower() not in _STEADY_RATE
+
+
+def has_own_clock(encoder: str) -> bool:
+    """Whether an encoder's frames come at the film's rate, whatever their times say."""
+    return encoder in _OWN_CLOCK
 
 
 def encoded_format(encoder: str, film: Film) -> str:
@@ -200,6 +211,7 @@ class SegmentEncoder:
         self.path = path
         self._delay = delay_of(film)
         options = encoder_options(encoder, how, film)
+        self._film, self._encoder = film, encoder
         with translated(path):
             self._container = av.open(str(path), "w", format=segment_format(encoder))
             stream = self._container.add_stream(encoder, rate=film.rate, options=options)
@@ -216,7 +228,8 @@ class SegmentEncoder:
         frame.pict_type = 0  # the source's kinds of frame are not the encoder's business
         frame.pts = (frame.pts or 0) + self._delay
         with translated(self.path):
-            self._container.mux(self._stream.encode(frame))
+            stored = as_stored(frame, self._encoder, self._film)
+            self._container.mux(self._stream.encode(stored))
 
     def close(self) -> None:
         """Encode what is waiting and finish the file.
@@ -227,6 +240,48 @@ class SegmentEncoder:
         with translated(self.path):
             self._container.mux(self._stream.encode(None))
             self._container.close()
+
+
+def refuse_encoding(film: Film, target: Path, encoder: str, how: Encoding) -> None:
+    """Open an encoder and close it again, so that what it refuses is known before any work.
+
+    Raises:
+        UnwritableFilm: it refuses the film, or what was chosen for it.
+        UsageError: as :func:`encoder_options`.
+    """
+    options = encoder_options(encoder, how, film)
+    try:
+        with av.open(io.BytesIO(), "w", format=segment_format(encoder)) as trial:
+            stream = cast(
+                av.VideoStream, trial.add_stream(encoder, rate=film.rate, options=options)
+            )
+            configure(stream, film, encoder)
+            start(trial)
+    except (av.FFmpegError, ValueError) as error:
+        chosen = " ".join(f"{name} {value}" for name, value in options.items())
+        raise UnwritableFilm(
+            f"{target} cannot be written: the encoder {encoder} does not take the film with "
+            f"{chosen or 'its usual options'}."
+        ) from error
+
+
+def stored_range(encoder: str, film: Film) -> int:
+    """FFmpeg's number of the range of the codes that an encoder, or its decoder, stores."""
+    full = film.signal.full_range and encoder not in _TELEVISION
+    return ColorRange.JPEG if full else ColorRange.MPEG
+
+
+def as_stored(frame: av.VideoFrame, encoder: str, film: Film) -> av.VideoFrame:
+    """A frame in the range that the encoder stores."""
+    if not film.signal.full_range or encoder not in _TELEVISION:
+        return frame
+    made = frame.reformat(
+        format=encoded_format(encoder, film),
+        src_color_range=ColorRange.JPEG,
+        dst_color_range=ColorRange.MPEG,
+    )
+    made.pts, made.time_base = frame.pts, frame.time_base
+    return made
 
 
 def configure(stream: av.VideoStream, film: Film, encoder: str, threads: int = 0) -> None:
@@ -244,14 +299,14 @@ def configure(stream: av.VideoStream, film: Film, encoder: str, threads: int = 0
     context = stream.codec_context
     stream.height, stream.width = film.size
     stream.pix_fmt = encoded_format(encoder, film)
-    context.time_base = 1 / film.rate if encoder == "mpeg2video" else film.time_base
+    context.time_base = 1 / film.rate if encoder in _OWN_CLOCK else film.time_base
     stream.time_base = context.time_base
     context.sample_aspect_ratio = film.aspect
-    context.color_range = ColorRange.JPEG if film.signal.full_range else ColorRange.MPEG
+    context.color_range = stored_range(encoder, film)
     context.colorspace = space_of(film.signal.matrix)
     context.thread_count = threads
     if film.field_order != "progressive":
-        context.field_order = 2 if film.field_order == "top field first" else 3
+        context.field_order = FIELD_ORDERS[film.field_order]
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
     if encoder == "mpeg2video":
         context.bit_rate = 0

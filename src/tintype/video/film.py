@@ -21,6 +21,7 @@ from tintype.options import decisive
 from tintype.temporal import STEADY
 from tintype.video.decoding import Damage, frames_of
 from tintype.video.encoding import Encoding, SegmentEncoder
+from tintype.video.keyframes import key_frames
 from tintype.video.names import is_sequence
 from tintype.video.outputs import Output, output_for
 from tintype.video.overlay import with_rate
@@ -52,6 +53,7 @@ __all__ = [
     "probed",
 ]
 
+_NEARLY = 0.98  # of a film: sound often lasts a little longer than the picture
 _AHEAD = 6  # frames that wait between two stages
 
 
@@ -163,8 +165,10 @@ def painter_of(colorizer: Colorizer, film: Film, options: Options, how: FilmOpti
         how: steadiness, and whether the rate is drawn.
     """
 
+    keys = key_frames(colorizer, film, options)  # says now what is wrong with a reference
+
     def paint(frames: Iterator[av.VideoFrame], at: Position) -> Iterator[Painted]:
-        painted = painted_frames(colorizer, film, frames, options, how.steady, at)
+        painted = painted_frames(colorizer, film, frames, options, how.steady, at, keys=keys)
         return with_rate(painted, film.signal) if how.fps_overlay else painted
 
     return paint
@@ -199,8 +203,14 @@ def make_film(
     output.finish(segments, at.segment)
     segments.remove()
     damaged = (f"{damage.packets} damaged packets were skipped.",) if damage.packets else ()
-    notes = (*output.notes(), *damaged)
+    notes = (*output.notes(), *damaged, *_cut_short(film, at.frame))
     yield FilmProgress(at.frame, at.frame, "done", rate, predicted, notes)
+
+
+def _cut_short(film: Film, frames: int) -> Iterator[str]:
+    shown_s, said_s = float(frames / film.rate), film.duration_s or 0.0
+    if shown_s < _NEARLY * said_s - 1:
+        yield f"The picture ends after {shown_s:.1f} of {said_s:.1f} seconds that are announced."
 
 
 def _source_and_encoding(output: Output) -> dict[str, object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
@@ -16,15 +17,22 @@ from pathlib import Path
 import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
-from av.video.reformatter import ColorRange
 
 from tintype.errors import UnwritableFilm
-from tintype.video.encoding import container_format, delay_of, translated
-from tintype.video.probe import Film, OtherStream, opened, space_of
+from tintype.video.encoding import (
+    FIELD_ORDERS,
+    container_format,
+    delay_of,
+    stored_range,
+    translated,
+)
+from tintype.video.names import PLAYLIST, is_sequence
+from tintype.video.probe import Film, OtherStream, opened, picture_of, space_of
 
 _OWN_METADATA = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 _COPIED_TAGS = ("title", "handler_name", "name", "filename", "mimetype")
 _FRAGILE_DATA = "data"
+_ROOMY = (".mkv", ".mov", ".avi")  # what to advise where another container holds less
 _TRANSPORTED = frozenset(
     ("aac", "aac_latm", "mp1", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus", "s302m")
 ) | {"dvb_subtitle", "dvb_teletext"}
@@ -43,10 +51,25 @@ def unsupported_streams(film: Film, target: Path) -> list[OtherStream]:
     losses = []
     with opened(film.source) as source:
         for other in film.others:
-            trial = av.open(io.BytesIO(), "w", format=container_format(target))
-            if not add_copy(trial, source.streams[other.index], target):
+            if not _takes(target, source.streams[other.index]):
                 losses.append(other)
     return losses
+
+
+def _takes(target: Path, stream: Stream) -> bool:
+    """Whether a container holds a stream; some say no only when they begin."""
+    trial = av.open(io.BytesIO(), "w", format=container_format(target))
+    if add_copy(trial, stream, target) is None:
+        return False
+    # A playlist would begin its first piece, and attachments alone are no film.
+    if target.suffix.lower() == PLAYLIST or stream.type == "attachment":
+        return True
+    try:
+        trial.start_encoding()
+        trial.close()
+    except (ValueError, av.FFmpegError):
+        return False
+    return True
 
 
 def add_copy(output: OutputContainer, stream: Stream, target: Path) -> Stream | None:
@@ -103,7 +126,7 @@ def join_film(
                 if stream.index in {o.index for o in film.others} - skipped
                 and (copy := add_copy(output, stream, target)) is not None
             }
-            streams = [picture_packets(segments, picture, film)]
+            streams = [picture_packets(segments, picture, film, last=_last_length(film))]
             if copies:
                 streams.append(copied_packets(source, copies))
             for _, packet in heapq.merge(*streams, key=lambda timed: timed[0]):
@@ -140,12 +163,14 @@ def add_picture(output: OutputContainer, segment: Path, film: Film) -> Stream:
     with av.open(str(segment)) as first:
         template = first.streams.video[0]
         picture = output.add_stream_from_template(template, opaque=True)
-        picture.time_base = film.time_base
+        # AVI knows no times but the numbers of frames; finer ones would be frames that are empty.
+        picture.time_base = 1 / film.rate if output.format.name == "avi" else film.time_base
         context = picture.codec_context
-        context.color_range = ColorRange.JPEG if film.signal.full_range else ColorRange.MPEG
+        context.color_range = stored_range(template.codec_context.name, film)
         context.colorspace = space_of(film.signal.matrix)
         context.sample_aspect_ratio = film.aspect
         context.framerate = film.rate
+        context.field_order = FIELD_ORDERS[film.field_order]
         if film.rotation:
             picture.set_display_rotation(film.rotation)
     picture.metadata.update(_picture_metadata(film))
@@ -154,30 +179,52 @@ def add_picture(output: OutputContainer, segment: Path, film: Film) -> Stream:
 
 def _picture_metadata(film: Film) -> dict[str, str]:
     with opened(film.source) as source:
-        stream = source.streams.video[0]
+        stream = picture_of(source, film.source)
         tags = {k: v for k, v in stream.metadata.items() if k in _COPIED_TAGS or k == "timecode"}
         return tags | ({"language": stream.language} if stream.language else {})
 
 
-def picture_packets(segments: list[Path], picture: Stream, film: Film) -> Iterator[Timed]:
+def picture_packets(
+    segments: list[Path], picture: Stream, film: Film, *, last: int = 0, delay: int | None = None
+) -> Iterator[Timed]:
     """The packets of all segments with decoding times that never fall.
 
     The encoder of a segment knows nothing of the one before, so its first decoding times may lie
     before the last ones there. A packet is decoded when the packet ``delay`` places earlier in
     the order of showing is shown, where ``delay`` is the deepest reordering of any segment.
+
+    Args:
+        segments: in order.
+        picture: the stream that they are written to.
+        film: the source.
+        last: how long the last frame is shown, in the film's units; 0: as long as the one before.
+        delay: where not all segments are known yet, a reordering that none exceeds.
     """
     orders = [[_time(packet, film) for packet in _packets(segment)] for segment in segments]
-    delay = max(_reordering(times) for times in orders)
+    if delay is None:
+        delay = max(_reordering(times) for times in orders)
     shown = [time for times in orders for time in sorted(times)]
     step = max(1, shown[-1] - shown[-2]) if len(shown) > 1 else 1
     decoded = [shown[0] - (delay - i) * step for i in range(delay)] + shown
-    following = dict(pairwise([*shown, shown[-1] + step]))
+    following = dict(pairwise([*shown, shown[-1] + (last or step)]))
     for dts, packet in zip(decoded, chain.from_iterable(map(_packets, segments)), strict=False):
         packet.pts, packet.dts = _time(packet, film), dts
         packet.duration = following[packet.pts] - packet.pts
         packet.time_base = film.time_base
         packet.stream = picture
         yield dts * film.time_base, packet
+
+
+def _last_length(film: Film) -> int:
+    """How long the last frame is shown, in the film's units; 0 where the film does not say."""
+    if is_sequence(film.source) or film.duration_s is None:
+        return 0
+    with suppress(av.FFmpegError), opened(film.source) as source:
+        source.seek(int(film.duration_s * av.time_base))
+        packets = source.demux(picture_of(source, film.source))
+        told = [(p.pts, p.duration) for p in packets if p.pts is not None]
+        return max(told, default=(0, 0))[1] or 0
+    return 0
 
 
 def _packets(segment: Path) -> Iterator[av.Packet[Stream]]:
@@ -219,7 +266,10 @@ def refuse_losses(film: Film, target: Path, losses: Sequence[OtherStream]) -> No
     """
     if losses:
         names = " and ".join(str(loss) for loss in losses)
+        suffixes = (suffix for suffix in _ROOMY if suffix != target.suffix.lower())
+        fitting = (s for s in suffixes if not unsupported_streams(film, target.with_suffix(s)))
+        other = next((f"Write a {suffix}, or leave" for suffix in fitting), "Leave")
         raise UnwritableFilm(
-            f'A "{target.suffix}" cannot hold {names} of {film.source}. Write a .mkv, or leave '
-            "them out with --drop-unsupported."
+            f'A "{target.suffix}" cannot hold {names} of {film.source}. {other} them out with '
+            "--drop-unsupported."
         )

@@ -19,7 +19,7 @@ from tintype.engine import Colorizer, Options
 from tintype.errors import UsageError
 from tintype.reference import Float, Reference
 from tintype.temporal import Steadier, cells_of
-from tintype.video.decoding import Damage, frames_of
+from tintype.video.decoding import Damage, first_time, frames_of
 from tintype.video.names import CLOCK, clock_s
 from tintype.video.planes import Painter
 from tintype.video.probe import Film
@@ -135,9 +135,10 @@ def scene_start(film: Film, time_s: Fraction, view: tuple[int, ...]) -> int:
     Raises:
         UsageError: the film ends before.
     """
-    wanted = int(time_s / film.time_base)
-    back = max(Fraction(0), time_s - _LONGEST_SCENE_S)
-    seen = list(_scenes(film, int(back / film.time_base), wanted, (view[0], view[1])))
+    begin = first_time(film)
+    wanted = begin + int(time_s / film.time_base)
+    back = begin + int(max(Fraction(0), time_s - _LONGEST_SCENE_S) / film.time_base)
+    seen = list(_scenes(film, back, wanted, (view[0], view[1])))
     later = itertools.islice(frames_of(film.source, film, Damage(), wanted or None), 1)
     if not seen or not any(True for _ in later):
         raise UsageError(f"{film.source} shows nothing at {float(time_s):g} s.")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from av.video.reformatter import ColorRange
+
 from tintype.errors import UnwritableFilm, UsageError
 from tintype.video.decoding import Timing, timing_of
 from tintype.video.encoding import (
@@ -13,7 +15,10 @@ from tintype.video.encoding import (
     encoded_format,
     encoder_for,
     encoder_options,
+    has_own_clock,
     holds_any_rate,
+    refuse_encoding,
+    stored_range,
 )
 from tintype.video.gif import refuse_rate, slow_players, write_gif
 from tintype.video.joining import comment_of, join_film, refuse_losses, unsupported_streams
@@ -72,7 +77,11 @@ class Output:
         kept, own = encoded_format(self.encoder, self.film), self.film.signal.format
         if kept not in (own, own.replace("444", "420")):
             yield f"The picture is stored as {kept}; the source's own format is {own}."
+        if self.film.signal.full_range and stored_range(self.encoder, self.film) != ColorRange.JPEG:
+            yield f"The codes are stored in television's range: {self.encoder} holds no other."
         made = Film.probe(self.target)
+        if made.field_order != self.film.field_order:
+            yield f"The output does not say that the film is {self.film.field_order}."
         if made.aspect != self.film.aspect:
             yield _square(self.film)
         if made.rotation != self.film.rotation:
@@ -174,18 +183,20 @@ def output_for(
     if pictures:
         return PictureOutput(film, target, encoder, encoding, losses, mark, quality)
     gif = target.suffix.lower() == ".gif"
-    if not holds_any_rate(target):
-        _refuse_timing(film, target, timing_of(film), gif=gif)
+    if not holds_any_rate(target) or has_own_clock(encoder):
+        what = f'a "{target.suffix}"' if not holds_any_rate(target) else f"the codec {encoder}"
+        _refuse_timing(film, what, timing_of(film), gif=gif)
     if not gif:
+        refuse_encoding(film, target, encoder, encoding)
         return Output(film, target, encoder, encoding, losses, mark)
     encoder_options(encoder, encoding, film)
     refuse_rate(film)
     return GifOutput(film, target, "ffv1", Encoding(), losses, mark)
 
 
-def _refuse_timing(film: Film, target: Path, timing: Timing, *, gif: bool) -> None:
+def _refuse_timing(film: Film, what: str, timing: Timing, *, gif: bool) -> None:
     if not timing.steady and not (gif and timing.hundredths):
         raise UnwritableFilm(
-            f'The frames of {film.source} last differently long, which a "{target.suffix}" cannot '
-            "hold. Write a .mkv."
+            f"The frames of {film.source} last differently long, which {what} cannot hold. Write a "
+            ".mkv in its usual codec."
         )

@@ -23,7 +23,7 @@ from tintype.images.tone import classify_tone
 from tintype.motion import STRIDE
 from tintype.temporal import STEADY, Steadier
 from tintype.video.decoding import Damage, frames_of
-from tintype.video.keyframes import key_frames
+from tintype.video.keyframes import KeyFrames, key_frames
 from tintype.video.planes import Painter, rgb_of
 from tintype.video.probe import Film
 from tintype.video.segments import Position, State
@@ -61,6 +61,7 @@ def painted_frames(
     steady: float = STEADY,
     at: Position | None = None,
     affords: Callable[[], bool] = lambda: True,
+    keys: KeyFrames | None = None,
 ) -> Iterator[Painted]:
     """Colour frames one after another.
 
@@ -72,6 +73,7 @@ def painted_frames(
         steady: as of ``FilmOptions``.
         at: where they begin, with the state there.
         affords: whether there is time for a prediction, asked for frames that can do without.
+        keys: the references, read already; None reads those of the options.
 
     Raises:
         UsageError, UnreadableImage: as ``keyframes.key_frames``.
@@ -79,7 +81,7 @@ def painted_frames(
     at = at or Position()
     view = working_shape(film.size, options.working_size or colorizer.working_size)
     painter, steadier = Painter(film.signal, view), Steadier(steady)
-    keys = key_frames(colorizer, film, options)
+    keys = keys or key_frames(colorizer, film, options)
     if at.state is not None:
         steadier.restore(at.state)
         keys.restore(at.state)

@@ -15,7 +15,7 @@ import numpy as np
 
 from tintype.engine import Colorizer, Options
 from tintype.errors import UnreadableFilm, UsageError
-from tintype.video.decoding import Damage, frames_of
+from tintype.video.decoding import Damage, first_time, frames_of
 from tintype.video.film import FilmOptions, FilmProgress, painter_of, probed
 from tintype.video.names import CLOCK, clock_s
 from tintype.video.painting import Painted, refuse_colour
@@ -84,7 +84,7 @@ def write_preview(
     film = probed(source, how)
     if not options.force:
         refuse_colour(film)
-    begin = _first_time(film) + sample.start_s / film.time_base
+    begin = first_time(film) + sample.start_s / film.time_base
     end = begin + sample.length_s / film.time_base
     wide = _doubled(film)
     mark = colorizer.mark if options.mark else None
@@ -104,11 +104,6 @@ def write_preview(
     if not done:
         raise UnreadableFilm(f"{source} ends before the preview begins.")
     yield FilmProgress(done, done, "done", float(film.rate), predicted)
-
-
-def _first_time(film: Film) -> int:
-    with closing(frames_of(film.source, film, Damage())) as frames:
-        return next((frame.pts or 0 for frame in frames), 0)
 
 
 def _axis(film: Film) -> int:

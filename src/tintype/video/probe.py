@@ -32,6 +32,7 @@ _FIELD_ORDERS: dict[int, FieldOrder] = {
     5: "bottom field first",
 }
 _HD_LINES = 720
+_FASTEST = 1000  # frames per second
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Film:
         time_base: unit of its timestamps in seconds.
         signal: how samples stand for light.
         field_order: of interlaced film.
+        reordered: whether frames are stored in another order than they are shown.
         others: the other streams.
         chapters: how many.
     """
@@ -90,6 +92,7 @@ class Film:
     time_base: Fraction
     signal: Signal
     field_order: FieldOrder
+    reordered: bool
     others: tuple[OtherStream, ...]
     chapters: int
 
@@ -125,6 +128,7 @@ def opened(source: str | Path, options: dict[str, str] | None = None) -> Iterato
         name, kind, options = pictures_for_ffmpeg(Path(source), options)
     elif _begins_as_film(name):
         options = {**options, "format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+        name = str(Path(name).absolute())  # a colon in it would be a protocol's
     try:
         container = av.open(name, format=kind, options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -176,6 +180,8 @@ def described(
         planar_format(name), _planar_depth(name, depth), _full_range(frame, name), _matrix(frame)
     )
     rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+    if rate > _FASTEST and stream.guessed_rate:  # raw DV says its clock's
+        rate = stream.guessed_rate
     duration = _duration(container, stream)
     return Film(
         source=source,
@@ -190,7 +196,8 @@ def described(
         duration_s=duration,
         time_base=Fraction(stream.time_base or Fraction(1, 1000)),
         signal=signal,
-        field_order=_field_order(context.field_order, frame.interlaced_frame),
+        field_order=_field_order(context, frame.interlaced_frame),
+        reordered=bool(context.has_b_frames),
         others=tuple(_others(container, stream)),
         chapters=len(container.chapters()),
     )
@@ -228,10 +235,12 @@ def space_of(matrix: Luma) -> int:
     return _SPACES[matrix]
 
 
-def _field_order(order: int, interlaced: bool) -> FieldOrder:
-    if order in _FIELD_ORDERS:
-        return _FIELD_ORDERS[order]
-    return "top field first" if interlaced else "progressive"
+def _field_order(context: av.VideoCodecContext, interlaced: bool) -> FieldOrder:
+    if context.field_order in _FIELD_ORDERS:
+        return _FIELD_ORDERS[context.field_order]
+    if not interlaced:
+        return "progressive"
+    return "bottom field first" if context.name == "dvvideo" else "top field first"
 
 
 def _duration(container: InputContainer, stream: av.VideoStream) -> float | None:
@@ -245,6 +254,8 @@ def _others(container: InputContainer, picture: av.VideoStream) -> Iterator[Othe
         if stream.index != picture.index:
             context = getattr(stream, "codec_context", None)
             name = context.name if context is not None else ""
+            if stream.type == "data" and not name:
+                continue  # chapters and a timecode, which are copied as such; a camera's own data
             yield OtherStream(stream.index, stream.type, name, stream.language or "")
 
 

@@ -19,6 +19,7 @@ from av.video.frame import PictureType
 from tintype.errors import UnwritableFilm
 from tintype.video.encoding import (
     Encoding,
+    as_stored,
     configure,
     container_format,
     encoder_for,
@@ -113,6 +114,7 @@ class Recording:
         self._output = av.open(name, "w", format=kind, container_options=settings)
         added = self._output.add_stream(encoder, rate=self._film.rate, options=options)
         self._picture = cast(av.VideoStream, added)
+        self._encoder = encoder
         configure(self._picture, self._film, encoder)
         if self._film.rotation:
             self._picture.set_display_rotation(self._film.rotation)
@@ -144,7 +146,9 @@ class Recording:
         if key:
             self._next_key = pts + self._key
         frame.pict_type = PictureType.I if key else PictureType.NONE
-        self._mux(self._picture.encode(frame))
+        stored = as_stored(frame, self._encoder, self._film)
+        stored.pict_type = frame.pict_type
+        self._mux(self._picture.encode(stored))
 
     def copy(self, packet: av.Packet[Stream]) -> None:
         """Copy a packet of another stream; may be called by another thread.
@@ -196,8 +200,14 @@ class Recording:
         with self._lock, suppress(av.FFmpegError, OSError):
             self._open = False
             self._output.close()
-        if self.target is not None:
-            part_of(self.target).unlink(missing_ok=True)
+        if self.target is None:
+            return
+        part_of(self.target).unlink(missing_ok=True)
+        if _is_playlist(self.target) and self.target.is_file():
+            lines = self.target.read_text(encoding="utf-8").splitlines()
+            for piece in (line for line in lines if line and not line.startswith("#")):
+                (self.target.parent / piece).unlink(missing_ok=True)
+            self.target.unlink()
 
 
 def part_of(target: Path) -> Path:

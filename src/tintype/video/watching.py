@@ -27,6 +27,7 @@ WATCHED_CODECS = ("libx264",)
 """Encoders whose films browsers play in pieces."""
 
 _PIECE_S = 4
+_REORDERED = 3  # frames of x264 at the most, at every preset up to "medium"
 _LATER_S = 10  # no timestamp may be negative, and pictures are decoded before they are shown
 
 
@@ -64,7 +65,7 @@ class Watching:
         with translated(self._folder):
             if self._output is None:
                 self._open(segment)
-            picture = list(picture_packets([segment], self._picture, self._film))
+            picture = list(picture_packets([segment], self._picture, self._film, delay=_REORDERED))
             end = max(time for time, _ in picture)
             sound = self._sound_until(end)
             for _, packet in heapq.merge(picture, sound, key=lambda timed: timed[0]):

@@ -25,6 +25,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -290,9 +291,13 @@ class Jobs:
             return False
         finally:
             draft.unlink(missing_ok=True)
-        if outcome.state != "done":
-            for work in folder.glob("work-*"):
-                shutil.rmtree(work, ignore_errors=True)
+        done = outcome.state == "done"
+        spent = ["given*", "reference*", f"work-*/{GIVEN}", f"work-*/{MADE}"]
+        for path in chain.from_iterable(map(folder.glob, spent if done else [*spent, "work-*"])):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
         return True
 
     def cancel(self, job_id: str) -> None:

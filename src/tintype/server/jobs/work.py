@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tintype.errors import TintypeError, UnreadableFilm, UnreadableImage, UsageError
+from tintype.errors import TintypeError, UnreadableFilm, UnreadableImage, UnwritableFilm, UsageError
 from tintype.options import Hint, Options
 from tintype.server.jobs.archives import pack, unpack
 from tintype.server.jobs.records import GIVEN, MADE, SAMPLE, Advance, Jobs, Order, Outcome
@@ -178,10 +178,10 @@ def _film(desk: _Desk) -> tuple[list[Path], tuple[str, ...]]:
             raise UnreadableFilm(f"The film has more than the {limits.frames} frames allowed here.")
         desk.note(Advance(state.done, max(state.total, state.done), state.stage))
         notes = state.notes or notes
-        if watching is not None:
-            watching.update()
+        watching = _updated(watching)
     if watching is not None:
-        watching.close()
+        with suppress(UnwritableFilm):  # of pieces that are seen while the film is made
+            watching.close()
     return [desk.target], notes
 
 
@@ -208,6 +208,16 @@ def _watching(desk: _Desk, film: Film, encoding: Encoding) -> Watching | None:
     if encoder_for(desk.target, encoding) not in WATCHED_CODECS:
         return None
     return Watching(film, parts_of(desk.target), desk.work / "watch")
+
+
+def _updated(watching: Watching | None) -> Watching | None:
+    """Add what is finished to what can be watched; None when that fails, which stops no film."""
+    if watching is not None:
+        try:
+            watching.update()
+        except UnwritableFilm:
+            return None
+    return watching
 
 
 def _picture(desk: _Desk) -> tuple[list[Path], tuple[str, ...]]:
