@@ -52,6 +52,18 @@ def test_without_steadiness_predictions_pass_as_they_are() -> None:
         assert (steadier.settle(ab) == ab).all()
 
 
+def test_scenes_are_counted_when_every_frame_is_coloured_by_itself() -> None:
+    steadier = Steadier(0)
+    numbers = []
+    for scene in (1, 1, 2, 2):
+        assert steadier.look(texture(scene))
+        assert steadier.lost
+        guess = np.full((2, *GRID), scene, np.float32)
+        assert (steadier.settle(guess) == scene).all()
+        numbers.append(steadier.number)
+    assert numbers == [0, 0, 1, 1]
+
+
 def test_a_still_scene_is_steady_and_rarely_predicted() -> None:
     rng = np.random.default_rng(3)
     frames = [texture(1) + rng.normal(0, 1, (HEIGHT, WIDTH)).astype(np.float32) for _ in range(40)]

@@ -123,7 +123,7 @@ class Steadier:
             L: (h, w) float32 lightness in [0, 100], of one size for the whole film.
         """
         self._L, self._match = L, None
-        if self.steady == 0 or self.scene is None:
+        if self.scene is None:
             return True
         match = match_scene(self.scene, L)
         if not match.same_scene and self._before is not None and self._since_cut < _PATIENCE:
@@ -140,12 +140,12 @@ class Steadier:
         self._match = match
         changed = float(np.mean(1 - match.trust * np.minimum(match.weight, 1)))
         gap = min(_REST_GAP, int(_REST_SHARE / max(changed, 1e-4)))
-        return self.scene is None or self.scene.rested >= gap
+        return self.steady == 0 or self.scene is None or self.scene.rested >= gap
 
     @property
     def lost(self) -> bool:
         """Whether the frame that was looked at cannot do without a prediction."""
-        return self._match is None
+        return self._match is None or self.steady == 0
 
     def settle(self, predicted: Float | None, confidence: Float | None = None) -> Float:
         """The frame's steady colours.
@@ -181,7 +181,7 @@ class Steadier:
         seen = np.concatenate([cells_of(match.L)[None], predicted])
         lab = (held * match.lab + sure * seen) / (held + sure)
         self.scene = Scene(match.L, lab, np.minimum(held + sure, most), match.noise, 0)
-        return cast(Float, lab[1:])
+        return predicted if self.steady == 0 else cast(Float, lab[1:])
 
     def _leave_cut(self) -> None:
         self._since_cut += 1
