@@ -171,6 +171,21 @@ def test_a_poisoned_list(
     assert run(order).tally.done == 0
 
 
+def test_an_address_that_leads_nowhere_harms_its_own_line(
+    tmp_path: Path, tiny_model: Path, write_grey: GreyWriter
+) -> None:
+    write_grey(tmp_path / "a.png")
+    wrong = ["https://example.org/b.png", "s3:///c.png", "az://box/d.png"]
+    listed = tmp_path / "list.csv"
+    listed.write_text("\n".join(["path", *wrong, "a.png"]) + "\n")
+    order = order_for(listed, tmp_path / "out", tiny_model)
+    assert run(order).tally.done == 4
+    rows = rows_of(tmp_path / "out")
+    assert {key for key, row in rows.items() if row["error_kind"] == "key"} >= set(wrong[:2])
+    assert rows["a.png"]["error"] is None
+    assert run(order).tally.done == 0
+
+
 def test_a_scan_in_dest_is_refused(
     tmp_path: Path, tiny_model: Path, write_grey: GreyWriter
 ) -> None:

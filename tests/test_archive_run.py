@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from archive_samples import (
 from conftest import GreyWriter, files
 from tintype.archive import ledger
 from tintype.archive.places import place_of
-from tintype.errors import UsageError
+from tintype.errors import UnreadableImage, UsageError
 from tintype.images import read_image
 
 
@@ -132,6 +133,52 @@ def test_retry_does_errors_again_and_nothing_else(tmp_path: Path, tiny_model: Pa
     assert rows["box 1/scan0001.jpg"]["attempt"] == 2
     assert rows["empty.jpg"]["attempt"] == 3
     assert run(order).tally.done == 0
+
+
+def test_what_the_listing_refused_is_not_retried(tmp_path: Path, tiny_model: Path) -> None:
+    out = tmp_path / "out"
+    (one, two, *_) = write_jpegs(tmp_path / "scans", 2)
+    listed = tmp_path / "list.csv"
+    listed.write_text(f"path\n{one}\nfile://{one}\n{two}\n")
+    order = order_for(listed, out, tiny_model)
+    run(order)
+    twice = {key for key, row in rows_of(out).items() if row["error_kind"] == "duplicate"}
+    assert len(twice) == 1
+    before = {path: path.read_bytes() for path in out.rglob("*.jpg")}
+    with pytest.raises(UsageError, match="of the listing"):
+        retry(order, "duplicate")
+    assert retry(order).tally.done == 0
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_another_source_needs_a_dest_of_its_own(tmp_path: Path, tiny_model: Path) -> None:
+    out = tmp_path / "out"
+    write_jpegs(tmp_path / "one", 2)
+    write_jpegs(tmp_path / "two", 2, side=64)
+    run(order_for(tmp_path / "one", out, tiny_model))
+    before = {path: path.read_bytes() for path in out.rglob("*.jpg")}
+    with pytest.raises(UsageError, match="a DEST of its own"):
+        run(order_for(tmp_path / "two", out, tiny_model))
+    assert {path: path.read_bytes() for path in before} == before
+    (tmp_path / "one").rename(tmp_path / "three")
+    moved = replace(order_for(tmp_path / "three", out, tiny_model), moved=True)
+    assert run(moved).tally.failed == 0
+    assert run(order_for(f"{tmp_path}/three/", out, tiny_model)).tally.done == 0
+
+
+def test_a_damaged_part_of_the_ledger_is_named(tmp_path: Path, tiny_model: Path) -> None:
+    write_jpegs(tmp_path / "scans", 2)
+    order = order_for(tmp_path / "scans", tmp_path / "out", tiny_model)
+    run(order)
+    folder = tmp_path / "out" / ledger.FOLDER
+    (folder / "._macs.parquet").write_bytes(b"of another program")
+    assert run(order).tally.done == 0
+    (part,) = (path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+    part.write_bytes(b"")
+    with pytest.raises(UnreadableImage, match=part.name):
+        run(order)
+    part.unlink()
+    assert run(order).tally.done == 2
 
 
 def test_results_below_the_source_are_not_listed(tmp_path: Path, tiny_model: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -234,7 +236,25 @@ def test_a_list_names_other_buckets(
     assert rows[missing]["error_kind"] == "missing"
 
 
-@pytest.mark.parametrize("bad", ["ftp://host/x", "s3://", "s3://b/x?nonsense=1"])
+def test_two_slashes_in_a_key_end(scans: str, address: Address, faults: Faults) -> None:
+    endpoint = scans.partition("endpoint_override=")[2].partition("&")[0]
+    bucket = scans.partition("://")[2].partition("/")[0]
+    url = f"http://{endpoint}/{bucket}/scans/box%201//deep.jpg"
+    urllib.request.urlopen(urllib.request.Request(url, b"a", method="PUT"), timeout=20)
+    found = [each.key for each in itertools.islice(place_of(scans).walk(None), 20)]
+    assert sorted(found) == [
+        "a.jpg",
+        "b.jpg",
+        "box 1//",
+        "box 1/d.png",
+        "box 1/größe.jpg",
+        "notes.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    "bad", ["ftp://host/x", "s3://", "s3://b/x?nonsense=1", "s3://KEY:SECRET@b/x"]
+)
 def test_addresses_that_make_no_sense(bad: str) -> None:
     with pytest.raises(UsageError):
         place_of(bad).find("x")

@@ -18,7 +18,7 @@ from pyarrow import fs as storage
 
 from tintype.archive.keys import scheme_of
 from tintype.archive.patience import patiently
-from tintype.archive.places import Found
+from tintype.archive.places import UNREADABLE, Found
 from tintype.errors import UsageError
 
 _PIECE_BYTES = 8 << 20
@@ -36,6 +36,11 @@ class Bucket:
         bucket, _, prefix = rest.partition("/")
         if not bucket:
             raise UsageError(f"{address} names no bucket; it should be {scheme}://BUCKET/FOLDER.")
+        if scheme == "s3" and "@" in bucket:
+            raise UsageError(
+                "An S3 address holds no keys, as it stands in records and reports; put them into "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            )
         self._root = f"{scheme}://{bucket}"
         self._prefix = prefix.strip("/")
 
@@ -136,16 +141,21 @@ class Bucket:
         """
         mine = scheme_of(self.address)
         away = Bucket(avoid).path if avoid and scheme_of(avoid) == mine else None
-        waiting = [self.path]
+        waiting, seen = [self.path], {self.path}
         while waiting:
             below: list[str] = []
             for info in self._infos(waiting.pop()):
                 key = self._key(info)
+                if info.type == storage.FileType.Directory and info.path in seen:
+                    # Of a key with two slashes in a row, which pyarrow cannot ask for.
+                    yield Found(f"{key}//".lstrip("/"), UNREADABLE, "")
+                    continue
                 if (info.base_name.startswith(".") and not hidden) or key in skipped:
                     continue
                 if info.type == storage.FileType.File:
                     yield _found(key, info)
                 elif info.path != away:
+                    seen.add(info.path)
                     below.append(info.path)
             waiting.extend(reversed(below))
 
@@ -155,8 +165,9 @@ class Bucket:
         root = self._root.replace("az://", "abfss://", 1)
         query = f"?{self._query}" if self._query else ""
         try:
-            opened, base = storage.FileSystem.from_uri(f"{root}{query}")
-        except (OSError, ValueError) as error:
+            # Which region a bucket is in is asked of the storage.
+            opened, base = patiently(lambda: storage.FileSystem.from_uri(f"{root}{query}"))
+        except ValueError as error:
             raise UsageError(f"{self.address} cannot be used: {error}.") from error
         return (self._s3(opened.region) if scheme_of(self.address) == "s3" else opened), base
 

@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 BLAMED = 3
@@ -67,7 +68,8 @@ class Journal:
 
     def _note(self, sign: str, id: str) -> None:
         if self._handle is not None:
-            os.write(self._handle, f"{sign}{_short(id)}\n".encode())
+            with suppress(OSError):  # a full disk: who is to blame is then not known
+                os.write(self._handle, f"{sign}{_short(id)}\n".encode())
             self._lines += 1
 
     def _shorten(self) -> None:
@@ -75,12 +77,13 @@ class Journal:
         if self._path is None or self._handle is None:
             return
         kept = "".join(f"+{short}\n" * count for short, count in self._in_hand.items())
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text(kept, encoding="ascii")
-        os.replace(fresh, self._path)
-        os.close(self._handle)
-        self._handle = os.open(self._path, _APPENDING, 0o600)
         self._lines = 0
+        fresh = self._path.with_suffix(".new")
+        with suppress(OSError):
+            fresh.write_text(kept, encoding="ascii")
+            os.replace(fresh, self._path)
+            os.close(self._handle)
+            self._handle = os.open(self._path, _APPENDING, 0o600)
 
 
 def _read(path: Path) -> Counter[str]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from tintype.archive.keys import OWN
 from tintype.archive.places import Place
+from tintype.errors import UnreadableImage
 
 FOLDER = f"{OWN}/ledger"
 """Where the parts lie, below DEST."""
@@ -135,7 +136,8 @@ class Part(NamedTuple):
 
 def parts_of(place: Place) -> list[str]:
     """The keys of all parts."""
-    return [key for key in place.names(FOLDER) if key.endswith(".parquet")]
+    names = place.names(FOLDER)
+    return [key for key in names if key.endswith(".parquet") and "/." not in key]
 
 
 def read_part(place: Place, key: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -143,9 +145,17 @@ def read_part(place: Place, key: str, columns: Sequence[str] | None = None) -> p
 
     Raises:
         FileNotFoundError: compaction took it away since it was listed.
+        UnreadableImage: it is damaged.
     """
     data = place.read(key)
-    return pq.read_table(pa.BufferReader(data), columns=None if columns is None else list(columns))
+    wanted = None if columns is None else list(columns)
+    try:
+        return pq.read_table(pa.BufferReader(data), columns=wanted)
+    except pa.ArrowInvalid as error:
+        raise UnreadableImage(
+            f"{key} in {place.address} is damaged; remove it, and the next run makes its scans "
+            "again."
+        ) from error
 
 
 def standing(place: Place, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:

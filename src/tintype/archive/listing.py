@@ -147,10 +147,15 @@ class Source:
 
     def _checked_in_list(self, entry: Entry) -> Entry:
         entry = _checked(entry)
-        inside = self._inside
-        if entry.refusal or inside is None:
+        if entry.refusal:
             return entry
-        place, key = self.locate(entry.source)
+        try:
+            place, key = self.locate(entry.source)
+        except UsageError as error:  # an address that leads nowhere harms its own line
+            return replace(entry, refusal=str(error), kind="key")
+        inside = self._inside
+        if inside is None:
+            return entry
         if place.local is not None and (place.local / key).is_relative_to(inside):
             why = "It lies in DEST, where its result or another's might replace it."
             return replace(entry, refusal=why, kind="key")
@@ -172,6 +177,16 @@ class Source:
                 batch = []
         ordered = np.sort(np.concatenate([*found, hashes(batch)]))
         return frozenset(np.unique(ordered[1:][ordered[1:] == ordered[:-1]]))
+
+
+def same_source(one: str, other: str) -> bool:
+    """Whether two folders or buckets are the same; lists say where their scans are themselves."""
+    paths = [address.partition("?")[0].rstrip("/") for address in (one, other)]
+    if any(PurePosixPath(path).suffix.lower() in LIST_SUFFIXES for path in paths):
+        return True
+    return paths[0] == paths[1] or (
+        not any(map(has_scheme, paths)) and Path(paths[0]).resolve() == Path(paths[1]).resolve()
+    )
 
 
 def _names(line: Line) -> tuple[str, str]:

@@ -25,6 +25,7 @@ class Order:
         dest: DEST.
         options: how scans are coloured.
         tiles: the address at which IIIF tiles will be served; none are written without.
+        moved: SOURCE holds the scans of the last run, which lay elsewhere.
         dry: nothing is read or coloured, only listed, given out and entered: for measuring that.
     """
 
@@ -32,6 +33,7 @@ class Order:
     dest: str
     options: Options
     tiles: str | None = None
+    moved: bool = False
     dry: bool = False
 
 

@@ -82,6 +82,8 @@ def page(
     """
     rows = read_rows(ledger)
     totals, found = totals_of(rows), found_in(rows)
+    if listed is not None and listed < totals.scans:
+        listed = None  # of a retry
     sheets = sheets_of(rows, found, extent)
     shown = with_pictures(sheets, pictures, extent.most_bytes)
     parts = [
@@ -164,8 +166,7 @@ def _each(total: float, number: int, of: str) -> str:
 
 
 def _work_each(totals: Totals) -> str:
-    rows = totals.scans + totals.again
-    return f"{totals.work_s / rows:.2f} s a scan, with all attempts" if rows else ""
+    return f"{totals.work_s / totals.scans:.2f} s a scan" if totals.scans else ""
 
 
 def _amount(value: float) -> str:
@@ -186,8 +187,8 @@ def _progress(rows: Rows) -> Markup | None:
     if pace is None:
         return None
     caption = (
-        "Each row of the ledger at the time when it was written; a scan that was tried again "
-        "counts each time. Where nothing was running, the line is flat."
+        "Each scan at the time when it was finished, the last time where it was tried again. "
+        "Where nothing was running, the line is flat."
     )
     drawn = element(
         "div", {"class": "charts"}, report_charts.progress(pace), report_charts.rate(pace)

@@ -34,7 +34,7 @@ class Totals:
         scans: how many there are.
         done: that have a result.
         failed: with an error in their latest row; the others need no colours.
-        again: rows beyond the first of a scan.
+        again: attempts before the last, of all scans.
         megapixels: of those done.
         source_bytes: of the files of all that were read.
         result_bytes: of the results.
@@ -163,7 +163,7 @@ def totals_of(rows: Rows) -> Totals:
         scans=len(rows.latest),
         done=int(_sum(rows.is_done)),
         failed=int(_sum(rows.is_failed)),
-        again=len(attempts) - len(rows.latest),
+        again=int(_sum(rows.latest["attempt"])) - len(rows.latest),
         megapixels=_sum(rows.done("megapixels")),
         source_bytes=int(_sum(rows.latest["source_size"])),
         result_bytes=int(_sum(rows.done("result_bytes"))),

@@ -16,7 +16,7 @@ from tintype.archive import known, lease, ledger, records
 from tintype.archive.compaction import compact
 from tintype.archive.folders import PARTS
 from tintype.archive.keys import OWN, TILES
-from tintype.archive.listing import Entry
+from tintype.archive.listing import Entry, same_source
 from tintype.archive.order import Order, work_of
 from tintype.archive.places import Place, place_of
 from tintype.archive.todo import Again, Jobs, Todo
@@ -102,11 +102,11 @@ class Runner:
         """Do all that is missing or changed.
 
         Raises:
-            UsageError: DEST holds files and no ledger.
+            UsageError: DEST holds files and no ledger, or the results of another SOURCE.
             UnwritableImage: another run works on DEST, or took it over.
             OSError: storage takes no ledger.
         """
-        _refuse_strangers(self._dest)
+        _refuse_strangers(self._dest, self._order)
         with lease.held(self._dest, self.id) as held:
             _sweep(self._dest)
             again: tuple[str, ...] = known.TRANSIENT
@@ -127,8 +127,14 @@ class Runner:
             kinds: which kinds of error; all that could end otherwise when empty.
 
         Raises:
+            UsageError: a kind that only another listing can mend.
             UnwritableImage, OSError: as :meth:`run`.
         """
+        if listed := kinds.intersection(_UNCHANGING):
+            raise UsageError(
+                f"Errors of the kind {', '.join(sorted(listed))} are of the listing, which would "
+                "refuse these scans again; mend names or list, and run once more."
+            )
         with lease.held(self._dest, self.id) as held:
             _sweep(self._dest)
             jobs = Again(tuple(_failed(self._dest, kinds)))
@@ -178,7 +184,7 @@ class Runner:
     def _finish(self, held: lease.Lease) -> None:
         held.check()
         self.tally.standing = compact(self._dest, self.id)
-        if self.tally.done:
+        if self.tally.done or self._order.moved:
             ended = self._record().ended(self.tally.done, self.tally.failed)
             records.write_run(self._dest, ended)
 
@@ -197,13 +203,20 @@ class Runner:
         )
 
 
-def _refuse_strangers(dest: Place) -> None:
-    """Results replace only results: a DEST that is not ours must be empty.
+def _refuse_strangers(dest: Place, order: Order) -> None:
+    """Results replace only results of the same scans: a DEST that is not ours must be empty.
 
     Raises:
-        UsageError: it holds files and no run has been there.
+        UsageError: it holds files and no run has been there, or one of another SOURCE.
     """
-    if records.runs_of(dest) or ledger.parts_of(dest):
+    runs = records.runs_of(dest)
+    if runs and not order.moved and not same_source(runs[-1].source, order.source):
+        raise UsageError(
+            f"{dest.address} holds the results of {runs[-1].source}, whose names may be those of "
+            f"{order.source}, too; give that a DEST of its own, or say --moved where it is the "
+            "same archive in another place."
+        )
+    if runs or ledger.parts_of(dest):
         return
     with suppress(FileNotFoundError):
         if next(dest.walk(None, (OWN, TILES)), None) is not None:
@@ -223,5 +236,5 @@ def _failed(dest: Place, kinds: frozenset[str]) -> Iterator[tuple[Entry, int]]:
     for table in ledger.standing(dest, ("id", "source", "error_kind", "attempt")):
         for row in table.filter(pc.is_valid(table["error_kind"])).to_pylist():
             kind = row["error_kind"]
-            if kind in kinds if kinds else kind not in _UNCHANGING:
+            if kind in kinds or (not kinds and kind not in _UNCHANGING):
                 yield Entry(row["id"], row["source"]), row["attempt"] + 1

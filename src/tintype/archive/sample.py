@@ -174,7 +174,8 @@ class Listing:
 def _reckoned(
     listed: Listing, rows: Sequence[dict[str, Any]], cores: int, begun: float
 ) -> Prospect:
-    seconds = np.array([row["seconds"] for row in rows], float)
+    # A scan that took its worker along has no time of its own.
+    seconds = np.array([row["seconds"] or 0 for row in rows], float)
     ends = np.array([row["finished_at"].timestamp() for row in rows], float)
     first, last = float((ends - seconds).min()), float(ends.max())
     # Threads wait for each other's cores and for the disk: what all of them took together is laid

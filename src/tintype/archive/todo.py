@@ -20,6 +20,7 @@ from tintype.archive import records
 from tintype.archive.known import Known, Recipe, hashes
 from tintype.archive.listing import Entry, Source
 from tintype.archive.places import Place, place_of
+from tintype.errors import TintypeError
 
 JOB = pa.schema(
     [
@@ -170,6 +171,6 @@ def _with_versions(source: Source, chunk: Sequence[Entry], known: Iterable[bool]
 def _with_version(entry: Entry, place: Place, key: str) -> Entry:
     try:
         found = place.find(key)
-    except (OSError, ValueError):
+    except (OSError, ValueError, TintypeError):
         return entry
     return entry if found is None else replace(entry, size=found.size, version=found.version)

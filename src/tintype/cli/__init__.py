@@ -122,6 +122,7 @@ def _verdict(error: BaseException, face: Face) -> tuple[str, int]:
         case Terminated():
             return "terminated.", TERMINATED
         case OSError():
-            where = f"{error.filename}: " if error.filename else "standard output: "
+            unnamed = "" if error.errno is None else "standard output: "  # storage says no number
+            where = f"{error.filename}: " if error.filename else unnamed
             return f"{where}{error.strerror or error}.", FAILED
     return face.unexpected(error), FAILED

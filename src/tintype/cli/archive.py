@@ -98,6 +98,7 @@ def archive() -> None:
 @engine_options(leave_out=_NO_HINTS)
 @pool_options
 @tile_options
+@click.option("--moved", is_flag=True, help="SOURCE is that of the last run, in another place.")
 @verbose_option
 @click.pass_context
 def run_command(
@@ -110,6 +111,7 @@ def run_command(
     device: str,
     tiles: str | None,
     tiles_at: str,
+    moved: bool,
 ) -> int:
     """Do what is missing or changed; a run that was interrupted goes on where it was.
 
@@ -118,7 +120,7 @@ def run_command(
     with needs_cluster():
         from tintype.archive.order import Order
 
-        order = Order(completed(source), completed(dest), _options(ctx), tiles and tiles_at)
+        order = Order(completed(source), completed(dest), _options(ctx), tiles and tiles_at, moved)
         return _work(face_of(ctx), order, _pool(ray, group, device), None)
 
 
@@ -241,7 +243,8 @@ def report_command(dest: str, *, output: Path) -> None:
         batches = (batch for table in ledger.standing(place) for batch in table.to_batches())
         pictures = Pictures(place, last.source)
         found = records.listed_of(place, last.run)
-        text = page(batches, pictures, title=dest, listed=found.listed if found else None)
+        listed = found.listed if found and found.whole else None
+        text = page(batches, pictures, title=dest.partition("?")[0], listed=listed)
         with atomic(output) as file:
             file.write(text.encode("utf-8"))
     print_line(str(output))
