@@ -82,8 +82,9 @@ class Journal:
         with suppress(OSError):
             fresh.write_text(kept, encoding="ascii")
             os.replace(fresh, self._path)
+            opened = os.open(self._path, _APPENDING, 0o600)
             os.close(self._handle)
-            self._handle = os.open(self._path, _APPENDING, 0o600)
+            self._handle = opened
 
 
 def _read(path: Path) -> Counter[str]:
