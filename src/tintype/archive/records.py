@@ -70,8 +70,8 @@ class Listed:
 
 
 def new_run() -> str:
-    """An id for a run: the time, and something to tell two of the same second apart."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    """An id for a run: the time to the microsecond, and something to tell machines apart."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
 
 
 def stamp() -> str:
