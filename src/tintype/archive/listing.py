@@ -66,8 +66,7 @@ class Source:
         """
         self.address = address
         self.dest = dest
-        path = address.partition("?")[0] if has_scheme(address) else address
-        self.is_list = PurePosixPath(path).suffix.lower() in LIST_SUFFIXES
+        self.is_list = _is_list(address)
         if not self.is_list:
             _refuse_mixture(place_of(address), place_of(dest))
 
@@ -181,12 +180,17 @@ class Source:
 
 def same_source(one: str, other: str) -> bool:
     """Whether two folders or buckets are the same; lists say where their scans are themselves."""
-    paths = [address.partition("?")[0].rstrip("/") for address in (one, other)]
-    if any(PurePosixPath(path).suffix.lower() in LIST_SUFFIXES for path in paths):
+    if _is_list(one) or _is_list(other):
         return True
+    paths = [address.partition("?")[0].rstrip("/") for address in (one, other)]
     return paths[0] == paths[1] or (
         not any(map(has_scheme, paths)) and Path(paths[0]).resolve() == Path(paths[1]).resolve()
     )
+
+
+def _is_list(address: str) -> bool:
+    path = address.partition("?")[0] if has_scheme(address) else address
+    return PurePosixPath(path).suffix.lower() in LIST_SUFFIXES
 
 
 def _names(line: Line) -> tuple[str, str]:

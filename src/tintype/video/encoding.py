@@ -214,10 +214,7 @@ class SegmentEncoder:
         self._film, self._encoder = film, encoder
         with translated(path):
             self._container = av.open(str(path), "w", format=segment_format(encoder))
-            stream = self._container.add_stream(encoder, rate=film.rate, options=options)
-            self._stream = cast(av.VideoStream, stream)
-            configure(self._stream, film, encoder, threads)
-            start(self._container)
+            self._stream = _begun(self._container, film, encoder, options, threads)
 
     def write(self, frame: av.VideoFrame) -> None:
         """Encode a frame.
@@ -252,17 +249,23 @@ def refuse_encoding(film: Film, target: Path, encoder: str, how: Encoding) -> No
     options = encoder_options(encoder, how, film)
     try:
         with av.open(io.BytesIO(), "w", format=segment_format(encoder)) as trial:
-            stream = cast(
-                av.VideoStream, trial.add_stream(encoder, rate=film.rate, options=options)
-            )
-            configure(stream, film, encoder)
-            start(trial)
+            _begun(trial, film, encoder, options)
     except (av.FFmpegError, ValueError) as error:
         chosen = " ".join(f"{name} {value}" for name, value in options.items())
         raise UnwritableFilm(
             f"{target} cannot be written: the encoder {encoder} does not take the film with "
             f"{chosen or 'its usual options'}."
         ) from error
+
+
+def _begun(
+    output: OutputContainer, film: Film, encoder: str, options: dict[str, str], threads: int = 0
+) -> av.VideoStream:
+    """The picture of a segment, its encoder open."""
+    stream = cast(av.VideoStream, output.add_stream(encoder, rate=film.rate, options=options))
+    configure(stream, film, encoder, threads)
+    start(output)
+    return stream
 
 
 def stored_range(encoder: str, film: Film) -> int:

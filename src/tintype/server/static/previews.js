@@ -39,7 +39,7 @@ export function forgetPreview(item) {
 }
 
 function reducedTo([width, height], bitmap) {
-  const small = new OffscreenCanvas(width, height);
+  const small = Object.assign(document.createElement("canvas"), { width, height });
   const factor = Math.max(width / bitmap.width, height / bitmap.height);
   const [w, h] = [bitmap.width * factor, bitmap.height * factor];
   small.getContext("2d").drawImage(bitmap, (width - w) / 2, (height - h) / 2, w, h);

@@ -128,12 +128,7 @@ export function drawCard(item) {
   const state = Object.assign(document.createElement("span"), { className: "state" });
   state.textContent = item.told || (item.state === "done" ? "" : t(item.state));
   const parts = state.textContent ? [state] : [];
-  if (item.small) {
-    const { width, height } = item.small;
-    const small = Object.assign(document.createElement("canvas"), { width, height });
-    small.getContext("2d").drawImage(item.small, 0, 0);
-    parts.unshift(small);
-  }
+  if (item.small) parts.unshift(item.small);
   button.replaceChildren(...parts);
 }
 
