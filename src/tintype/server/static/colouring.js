@@ -48,7 +48,7 @@ export function newItem(file, name, kept = {}) {
 export function remember(item) {
   const { id, file, name, kind, strength, variant, model, reference, job, made } = item;
   const given = { strength, variant, model, reference, hints: item.hints ?? [] };
-  return keep({ id, file, name, kind, job, made, ...given, at: items.indexOf(item) });
+  keep({ id, file, name, kind, job, made, ...given, at: items.indexOf(item) });
 }
 
 export async function work(added) {

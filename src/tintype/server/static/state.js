@@ -21,11 +21,12 @@ export function busy(text) {
   $("busy").hidden = !text;
 }
 
-/** What was chosen for this browser; with a value, choose it. */
+/** What was chosen for this browser; with a value, choose it; with null, forget it. */
 export const setting = (name, value) => {
   try {
     if (value === undefined) return localStorage.getItem(name);
-    localStorage.setItem(name, value);
+    if (value === null) localStorage.removeItem(name);
+    else localStorage.setItem(name, value);
   } catch {
     // without storage the choice holds for this visit
   }

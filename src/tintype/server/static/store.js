@@ -1,6 +1,14 @@
 // Keeps the pictures of a visit and what was chosen for them, so that a reload loses nothing.
+//
+// Files go to the database, once: writing them takes a while. What is chosen for them goes beside it,
+// at once: a page that is left in the same moment still has it.
+
+import { setting } from "./state.js";
 
 const [NAME, ITEMS] = ["tintype", "items"];
+const filed = new Map(); // the reference of each picture that is in the database
+
+const placeOf = (id) => `${NAME}-${id}`;
 
 let opening;
 
@@ -27,6 +35,21 @@ async function done(mode, work) {
   }
 }
 
-export const keep = (item) => done("readwrite", (store) => store.put(item));
-export const forget = (id) => done("readwrite", (store) => store.delete(id));
-export const kept = async () => (await done("readonly", (store) => store.getAll())) ?? [];
+export function keep({ id, file, reference, ...chosen }) {
+  setting(placeOf(id), JSON.stringify(chosen));
+  if (filed.has(id) && filed.get(id) === reference) return;
+  filed.set(id, reference);
+  done("readwrite", (store) => store.put({ id, file, reference })).then((key) => key ?? filed.delete(id));
+}
+
+export function forget(id) {
+  filed.delete(id);
+  setting(placeOf(id), null);
+  done("readwrite", (store) => store.delete(id));
+}
+
+export async function kept() {
+  const found = (await done("readonly", (store) => store.getAll())) ?? [];
+  for (const { id, reference } of found) filed.set(id, reference);
+  return found.map((item) => ({ ...item, ...JSON.parse(setting(placeOf(item.id)) ?? "{}") }));
+}
