@@ -111,20 +111,22 @@ def test_confidence_costs_nothing_unless_it_is_wanted(export_small: ExportSmall)
     assert [output.name for output in graph.output] == ["ab", "confidence"]
     assert [node.op_type for node in graph.node].count("Softmax") == 1  # of the annealed mean
     plain = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    assert [each.name for each in plain.get_inputs()] == ["L"]
+    assert [each.name for each in plain.get_inputs()] == ["L", "hint_ab", "hint_mask"]
     L = np.full((2, 1, 64, 32), 50, np.float32)
-    ab, confidence = plain.run(None, {"L": L})
+    empty = {"hint_ab": np.zeros((2, 2, 64, 32), np.float32), "hint_mask": np.zeros_like(L)}
+    ab, confidence = plain.run(None, {"L": L, **empty})
     assert confidence.shape == (2, 1, 16, 8)
-    again, absent = plain.run(None, {"L": L, CONFIDENCE_WANTED: np.array(False)})
+    again, absent = plain.run(None, {"L": L, **empty, CONFIDENCE_WANTED: np.array(False)})
     np.testing.assert_array_equal(again, ab)
     assert absent.size == 0
 
 
-def test_hints_and_variants_of_one_network(tmp_path: Path) -> None:
-    model = random_network("tintype", options=SMALL["tintype"] | {"guide": 4})
+def test_hints_and_variants_of_one_network(export_small: ExportSmall) -> None:
+    model, result = export_small("tintype")
+    assert isinstance(model, Tintype)
     assert model.guided
     assert model.leans
-    path = export(model, tmp_path / "model.onnx", "model", "1", 256).path
+    path = result.path
     top = [node.op_type for node in onnx.load(path).graph.node]
     assert top.count("If") == 3  # what is not wanted is not computed
     L = np.random.default_rng(3).uniform(0, 100, (2, 1, 96, 128)).astype(np.float32)
