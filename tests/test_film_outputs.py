@@ -592,3 +592,16 @@ def test_a_film_that_ends_early_is_told(
     monkeypatch.setattr(films, "frames_of", cut)
     (told,) = colour(colorizer, source, tmp_path / "cut.mkv").notes
     assert told == "The picture ends after 1.6 of 4.0 seconds that are announced."
+
+
+def test_joined_recordings_are_refused_and_told_how(colorizer: Colorizer, tmp_path: Path) -> None:
+    """Their clock starts anew: as a film the second would flash by (as a stream it does not)."""
+    once = samples.write_film(tmp_path / "a.ts", 60, rate=Fraction(20), codec="libx264")
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(2 * once.read_bytes())
+    told = r'starts anew, as in recordings .* "tintype colorize - -o OUTPUT < FILM"'
+    with pytest.raises(UnreadableFilm, match=told):
+        colour(colorizer, joined, tmp_path / "b.mkv")
+    assert not list(tmp_path.glob("b.mkv*"))  # refused before any work
+    with pytest.raises(UnreadableFilm, match=told):
+        list(colorizer.colorize_film(joined, SMALL))

@@ -18,6 +18,9 @@ from tintype.video.probe import Film, opened, picture_of
 HOPELESS = 500
 """So many damaged packets in a row are the end of a film."""
 
+JUMP_S = 1
+"""A clock that goes back further has been set anew."""
+
 
 @dataclass
 class Damage:
@@ -113,15 +116,62 @@ def _packets(
         yield packet
 
 
+class _Clock:
+    """Tells a clock that is set anew inside a film from a single damaged time."""
+
+    def __init__(self, film: Film) -> None:
+        self._film = film
+        self._latest: int | None = None
+        self._late = 0  # times in a row that only a clock set anew explains
+
+    def shows(self, time: int) -> None:
+        """Take the next time, in units of ``film.time_base``.
+
+        Raises:
+            UnreadableFilm: the clock was set anew a second ago.
+        """
+        film = self._film
+        if self._latest is None or (self._latest - time) * film.time_base <= JUMP_S:
+            self._latest, self._late = max(time, self._latest or time), 0
+            return
+        self._late += 1
+        if self._late > film.rate * JUMP_S:
+            raise UnreadableFilm(
+                f"The clock of {film.source} starts anew, as in recordings that were joined end to "
+                'end: colour it as a stream, "tintype colorize - -o OUTPUT < FILM".'
+            )
+
+
+def refuse_joined(film: Film) -> None:
+    """Read the times of a film in a container where recordings are joined, before any work.
+
+    Raises:
+        UnreadableFilm: its clock starts anew, or it cannot be opened.
+    """
+    if film.container not in ("mpegts", "mpeg"):
+        return
+    clock = _Clock(film)
+    with opened(film.source) as container:
+        for packet in _packets(container, picture_of(container, film.source), Damage()):
+            if packet.dts is not None:
+                clock.shows(packet.dts)
+
+
 def in_order(frames: Iterator[av.VideoFrame], film: Film) -> Iterator[av.VideoFrame]:
-    """Give frames without a time one, keep times rising, and bring all to one size and format."""
+    """Give frames without a time one, keep times rising, and bring all to one size and format.
+
+    Raises:
+        UnreadableFilm: the clock starts anew, so that times cannot be told apart.
+    """
     last: int | None = None
     step = max(1, round(1 / (film.rate * film.time_base)))
     counted = _guesses_times(film)
+    clock = _Clock(film)
     for frame in frames:
         pts = frame.pts if last is None or not counted else last + step
         if pts is None:
             pts = 0 if last is None else last + step
+        clock.shows(pts)
         if last is not None and pts <= last:
             pts = last + 1
         odd = (frame.height, frame.width) != film.size or frame.format.name != film.pixel_format

@@ -16,14 +16,13 @@ import av
 from av.stream import Stream
 
 from tintype.errors import TintypeError, UnreadableFilm
-from tintype.video.decoding import HOPELESS, in_order
+from tintype.video.decoding import HOPELESS, JUMP_S, in_order
 from tintype.video.names import is_address
 from tintype.video.probe import described, picture_of, reason_of
 
 _AHEAD = 6  # frames that wait
 _WAIT_S = 0.1
 _LEAVE_S = 1.0  # for a thread that may be waiting for a silent network
-_JUMP_S = 1  # a clock that goes back so far has been set anew
 _OPENING = 5000  # packets in which the first frame must be
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt", "rist", "mms")
 _LIVE_FORMATS = ("mpjpeg", "hls", "rtsp", "sdp")
@@ -171,7 +170,7 @@ class Feed:
             return frame
         base, step = self.film.time_base, 1 / self.film.rate
         time = frame.pts * base
-        if time < self._latest - _JUMP_S:
+        if time < self._latest - JUMP_S:
             self._shift += self._latest + step - time
         self._latest = time
         frame.pts = round((time + self._shift) / base)

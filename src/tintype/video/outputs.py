@@ -9,7 +9,7 @@ from pathlib import Path
 from av.video.reformatter import ColorRange
 
 from tintype.errors import UnwritableFilm, UsageError
-from tintype.video.decoding import Timing, timing_of
+from tintype.video.decoding import Timing, refuse_joined, timing_of
 from tintype.video.encoding import (
     Encoding,
     encoded_format,
@@ -169,7 +169,7 @@ def output_for(
         UnwritableFilm: the output does not take the codec, a stream, or the film's timing.
         UsageError: quality or speed for an encoder that has none; for numbered pictures, or
             theirs for a film.
-        UnreadableFilm: the source cannot be opened.
+        UnreadableFilm: the source cannot be opened, or its clock starts anew.
     """
     pictures = is_sequence(str(target))
     if pictures and encoding != Encoding():
@@ -177,6 +177,7 @@ def output_for(
     if quality is not None and not pictures:
         raise UsageError("--quality is for pictures; the quality of a film is --crf.")
     encoder = "" if pictures else encoder_for(target, encoding)
+    refuse_joined(film)
     losses = film.others if pictures else tuple(unsupported_streams(film, target))
     if not drop_unsupported:
         refuse_losses(film, target, losses)
