@@ -62,7 +62,7 @@ types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 tests: $(VENV)/dev.stamp $(VENV)/viewer.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 slow: $(VENV)/dev.stamp $(VENV)/viewer.stamp ## run the tests, the slow ones included
 	$(BIN)/python -m pytest --runslow

@@ -24,7 +24,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 RUNS = Path("runs/study")
 PUBLISHED = Path("workshop/weights")
 RECORDS = Path("src/tintype/weights/study.json")
-LARGEST_BYTES = 12_000_000  # of a graph that is published
+LARGEST_BYTES, ALL_BYTES = 12_000_000, 40_000_000  # of a graph that is published, and of all
 
 
 class Variant(NamedTuple):
@@ -131,6 +131,10 @@ def publish(name: str, done: Exported, recipe: Recipe) -> None:
         sys.stdout.write(f"{name} is not published: {done.size_bytes} bytes\n")
         return
     PUBLISHED.mkdir(parents=True, exist_ok=True)
+    others = (path for path in PUBLISHED.glob("*.onnx") if path.stem != name)
+    if sum(path.stat().st_size for path in others) + done.size_bytes > ALL_BYTES:
+        sys.stdout.write(f"{name} is not published: there is no room left for it\n")
+        return
     shutil.copy(done.path, PUBLISHED / f"{name}.onnx")
     records = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.exists() else {}
     records[name] = {
