@@ -127,6 +127,15 @@ def test_other_options_make_results_again_but_batch_size_does_not(scans: Path, r
     assert statuses(run(scans, overwrite=True, strength=0.5)) == {"done": 4}
 
 
+def test_force_makes_only_what_was_left_out(
+    scans: Path, run: Runs, write_colour: GreyWriter
+) -> None:
+    write_colour(scans / "painted.jpg", height=40)
+    assert statuses(run(scans)) == {"done": 4, "skipped": 1}
+    assert statuses(run(scans, force=True)) == {"done": 1, "current": 4}
+    assert statuses(run(scans)) == {"current": 5}
+
+
 def test_hints_count_as_options(scans: Path, tiny_guided_model: Path) -> None:
     run = Runs(tiny_guided_model)
     hint = Hint(3, 4, "#ff0000", 5)
@@ -225,7 +234,7 @@ def test_bad_pictures_hurt_no_other(scans: Path, run: Runs, write_colour: GreyWr
     assert statuses(outcomes) == {"done": 4, "failed": 2, "skipped": 1}
     assert outcomes[str(scans / "garden.png")].status == "skipped"
     assert not list(scans.glob("empty-color*")) + list(scans.glob("broken-color*"))
-    assert statuses(run(scans, force=True)) == {"done": 5, "failed": 2}
+    assert statuses(run(scans, force=True)) == {"done": 1, "current": 4, "failed": 2}
 
 
 def test_picture_that_vanishes_is_a_sentence(scans: Path, run: Runs) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tintype import __version__, cli
 from tintype.cli import COMMANDS, main
-from tintype.cli.face import Terminated, one_line
+from tintype.cli.face import Terminated, one_line, stoppable
 from tintype.errors import TintypeError, UsageError
 
 TINTYPE = [sys.executable, "-m", "tintype.cli"]
@@ -128,6 +128,18 @@ def test_handlers_are_put_back(capfd: pytest.CaptureFixture[str]) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     main(["--version"])
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_signal_that_was_to_be_ignored_is() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as nohup does with SIGHUP
+    try:
+        with stoppable(lambda: None) as stop:
+            signal.raise_signal(signal.SIGTERM)
+            assert not stop.event.is_set()
+            signal.raise_signal(signal.SIGINT)
+            assert stop.status == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_second_signal_leaves_at_once(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from PIL import Image
 import image_samples as samples
 from image_samples import HEIGHT, MARK, WIDTH, as_pages, grey8, rgb8, rgb16
 from tintype.errors import MissingExtra, UnreadableImage, UnwritableImage
-from tintype.images import encode_image, read_image, write_image
+from tintype.images import atomic, encode_image, read_image, write_image
 
 GREY, RGB = grey8(), rgb8()
 
@@ -108,6 +108,15 @@ def test_folders_missing_files_and_devices_get_one_sentence(tmp_path: Path) -> N
     os.mkfifo(pipe)
     with pytest.raises(UnreadableImage, match="not a regular file"):
         read_image(pipe)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    private = tmp_path / "a.png"
+    private.touch(mode=0o600)
+    with atomic(private) as file:
+        file.write(b"new")
+    assert (private.read_bytes(), private.stat().st_mode & 0o777) == (b"new", 0o600)
 
 
 def test_a_file_without_permission_gets_one_sentence(

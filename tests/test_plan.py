@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,29 @@ def test_pattern_is_expanded_and_keeps_structure(here: Path) -> None:
         "s/2/a.tif",
         "s/2/b.png",
     ]
+
+
+def test_the_output_folder_is_no_input_the_second_time(here: Path) -> None:
+    touch(here / "p/a.jpg", here / "p/sub/b.jpg", here / "p/out/a.jpg", here / "p/out/sub/b.jpg")
+    for inputs in (["p/**/*.jpg"], ["p/*"], ["p/a.jpg", "p/out", "p/sub"]):
+        plan = make_plan(inputs, "p/out")
+        assert [task.label for task in plan.tasks] == ["p/a.jpg", "p/sub/b.jpg"]
+    shutil.rmtree(here / "p/out")
+    touch(here / "p/out/c.jpg")
+    assert [task.label for task in make_plan(["p/out"], "p/out", suffix="-x").tasks] == [
+        "p/out/c.jpg"
+    ]
+    only = make_plan(["p/out/*.jpg"], "p/out", suffix="-x")
+    assert [str(task.target) for task in only.tasks] == ["p/out/c-x.jpg"]
+
+
+def test_a_folder_may_have_a_wildcard_in_its_name(here: Path) -> None:
+    touch(here / "s [1920]/a.jpg", here / "s [1920]/b/c.jpg")
+    plan = make_plan(["s [1920]/*.jpg"], "out")
+    assert [str(task.target) for task in plan.tasks] == ["out/a.jpg"]
+    plan = make_plan(["s [1920]/**/*.jpg"], "out")
+    assert [str(task.target) for task in plan.tasks] == ["out/a.jpg", "out/b/c.jpg"]
+    assert [task.label for task in make_plan(["s [[]*/*/"]).tasks] == ["s [1920]/b/c.jpg"]
 
 
 def test_file_whose_name_looks_like_a_pattern_is_a_file(here: Path) -> None:

@@ -257,13 +257,34 @@ def test_a_provider_that_does_not_start(tiny_model: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(ort, "get_available_providers", lambda: both)
     real = ort.InferenceSession
 
-    def falls_back(source: object, options: object, providers: list[object]) -> object:
+    def falls_back(source: object, options: object, providers: list[object], **_: object) -> object:
         return real(source, options, providers=["CPUExecutionProvider"])
 
     monkeypatch.setattr(ort, "InferenceSession", falls_back)
     assert Session(tiny_model, device="auto").device == "cpu"
     with pytest.raises(DeviceUnavailable, match="does not start"):
         Session(tiny_model, device="cuda")
+
+
+def test_a_device_that_is_full_prints_nothing(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(ort, "get_available_providers", lambda: both)
+    real = ort.InferenceSession._create_inference_session
+
+    def full(self: object, providers: list[object], *more: object) -> None:
+        if "CUDAExecutionProvider" in providers:
+            raise RuntimeError("CUDA failure 2: out of memory")
+        real(self, providers, *more)
+
+    monkeypatch.setattr(ort.InferenceSession, "_create_inference_session", full)
+    assert Session(tiny_model, device="auto").device == "cpu"
+    with pytest.raises(DeviceUnavailable, match=r'"cuda" does not start.*out of memory'):
+        Session(tiny_model, device="cuda")
+    with pytest.raises(ModelInvalid, match="cannot be loaded"):
+        Session(b"no graph", device="cuda")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_threads(tiny_model: Path) -> None:

@@ -240,6 +240,32 @@ def test_an_exif_block_survives_parsing_and_building() -> None:
     assert tiff.parsed_block(b"junk").tags == {}
 
 
+def test_a_channel_that_is_no_transparency_makes_nothing_transparent() -> None:
+    rgba = np.dstack([rgb8(), alpha8()])
+    picture = read_image(samples.tiff(rgba, extrasamples=["unspecified"]))
+    assert not picture.has_alpha
+    assert (picture.pixels().numpy() == rgb8()).all()
+    data, notes = encode_image(picture, as_pages(picture), mark=None)
+    assert notes == ("channels beyond colour and transparency are not kept",)
+    assert (read_image(data).pixels().numpy() == rgb8()).all()
+
+
+def test_a_mask_that_is_a_page_is_no_page() -> None:
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        for subfile in (2, 3, 2):
+            writer.write(grey8(), photometric="minisblack", metadata=None, subfiletype=subfile)
+    kinds = [struct.pack("<HHII", 254, 4, 1, kind) for kind in (3, 4)]
+    assert file.getvalue().count(kinds[0]) == 1
+    picture = read_image(file.getvalue().replace(*kinds))
+    assert [(page.directory, page.copies, page.masks) for page in picture.pages] == [
+        (0, 0, 1),
+        (2, 0, 0),
+    ]
+    _, notes = encode_image(picture, as_pages(picture), mark=None)
+    assert notes == ("transparency that a TIFF keeps as a page of its own is not kept",)
+
+
 def test_premultiplied_and_extra_channels() -> None:
     five = np.dstack([rgb8(), alpha8(), alpha8()])
     picture = read_image(samples.tiff(five, extrasamples=["unassalpha", "unspecified"]))

@@ -191,10 +191,12 @@ class Session:
         if name != "cpu":
             providers.append("CPUExecutionProvider")  # for single nodes the device lacks
         try:
-            return ort.InferenceSession(source, options, providers=providers)
+            # Left to itself it falls back to the CPU, and says so on standard output.
+            return ort.InferenceSession(source, options, providers=providers, enable_fallback=0)
         except Exception as error:
             # ONNX Runtime's exceptions share no base below Exception.
-            if name != "cpu" and _DEVICES[name].provider in str(error):
+            if name != "cpu":
+                self._open(graph, "cpu", None, threads)  # fails, too, if the graph is at fault
                 raise DeviceUnavailable(self._does_not_start(name, error)) from error
             raise ModelInvalid(f"{self._name} cannot be loaded: {_sentence(error)}") from error
 

@@ -90,9 +90,14 @@ def share_cores(tasks: int, jobs: int | None = None) -> tuple[int, int]:
 
 
 def recipe_of(colorizer: Colorizer, options: Options) -> Recipe:
-    """What results of this colorizer and these options depend on, besides the pictures."""
+    """What results of this colorizer and these options depend on, besides the pictures.
+
+    ``force`` only says which pictures have a result.
+    """
     digest = graph_sha256(options.model)
-    return Recipe(colorizer.name, colorizer.version, digest, decisive(options))
+    return Recipe(
+        colorizer.name, colorizer.version, digest, decisive(replace(options, force=False))
+    )
 
 
 class Batch:

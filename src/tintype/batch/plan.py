@@ -190,7 +190,8 @@ def _find(inputs: Sequence[str], output: str | None, own: str, plan: Plan) -> It
         if is_pattern(text):
             yield from _match(text, avoid, own, plan)
         elif path.is_dir():
-            yield from _walk(path, path, avoid, own, plan)
+            if len(inputs) == 1 or _key(path) != avoid:  # a shell's pattern names it, too
+                yield from _walk(path, path, avoid, own, plan)
         elif (reason := _why_not(path)) is not None:
             plan.refused.append((text, UnreadableImage(reason)))
         elif _looks_own(path, own):
@@ -213,12 +214,21 @@ def _why_not(path: Path) -> str | None:
 
 
 def _match(pattern: str, avoid: _FileKey | None, own: str, plan: Plan) -> Iterator[_Found]:
-    """The pictures that a pattern matches; folders that it matches are searched."""
-    matches = sorted(glob.glob(pattern, recursive=True))
+    """The pictures that a pattern matches; folders that it matches are searched.
+
+    The output folder is passed over where the pattern leads into it.
+    """
+    base = _base_of(pattern)
+    rest = Path(pattern).parts[len(base.parts) :]
+    only_folders = [""] if pattern.endswith(("/", os.sep)) else []
+    search = os.path.join(glob.escape(str(base)), *rest, *only_folders)
+    matches = [Path(match) for match in sorted(glob.glob(search, recursive=True))]
     if not matches:
         plan.refused.append((pattern, UnreadableImage(f"No file matches {pattern}.")))
-    base = _base_of(pattern)
-    for match in map(Path, matches):
+    for match in matches:
+        above = [base / folder for folder in match.relative_to(base).parents][:-1]
+        if avoid is not None and avoid in map(_key, [match, *above]):
+            continue
         if match.is_file():
             yield from _take(match, base, own, plan)
         elif "**" not in pattern and match.is_dir():
@@ -226,10 +236,16 @@ def _match(pattern: str, avoid: _FileKey | None, own: str, plan: Plan) -> Iterat
 
 
 def _base_of(pattern: str) -> Path:
-    """The part of a pattern before its first wildcard: ``scans/19*/*.tif`` has ``scans``."""
-    parts = Path(pattern).parts
-    plain = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-    return Path(*parts[:plain])
+    """The part of a pattern before its first wildcard: ``scans/19*/*.tif`` has ``scans``.
+
+    What looks like a wildcard in the name of a folder that exists is none.
+    """
+    base = Path()
+    for part in Path(pattern).parts[:-1]:
+        if glob.has_magic(part) and not (base / part).is_dir():
+            break
+        base /= part
+    return base
 
 
 def _walk(

@@ -154,7 +154,8 @@ def _handling(signals: list[signal.Signals], handler: _Handler) -> Iterator[None
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in signals}
+    heard = [each for each in signals if signal.getsignal(each) != signal.SIG_IGN]  # unlike nohup's
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -389,6 +389,8 @@ def atomic(target: Path) -> Iterator[BinaryIO]:
     temporary = target.with_name(f"{part_prefix(target)}{secrets.token_hex(6)}.part")
     try:
         with temporary.open("x+b") as file:
+            with suppress(OSError):  # a file that is replaced keeps its permissions
+                os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())  # else a power cut may leave an empty file under the name

@@ -19,7 +19,9 @@ DEFAULT_QUALITY = 90
 _COMPRESSIONS = {1: "none", 5: "lzw", 7: "jpeg", 8: "deflate", 32946: "deflate"}
 _COMPRESSIONS |= {32773: "packbits", 50000: "zstd", 50001: "webp"}
 _SUBFILE, _COMPRESSION, _PHOTOMETRIC, _TILE_WIDTH, _TILE_HEIGHT = 254, 259, 262, 322, 323
-_SUB_IFDS, _DNG_VERSION, _RESOLUTION_UNIT = 330, 50706, 296
+_SUB_IFDS, _DNG_VERSION, _RESOLUTION_UNIT, _EXTRA_SAMPLES = 330, 50706, 296, 338
+_SMALLER, _MASK = 1, 4  # kinds of directories (TIFF 6.0, NewSubfileType)
+_TRANSPARENCY = (1, 2)  # kinds of extra samples: associated and unassociated alpha
 _SENSOR_DATA = (32803, 34892)  # photometric: colour filter array, linear raw
 _HEAD_BYTES = 1 << 16
 
@@ -56,7 +58,7 @@ class Page:
     Attributes:
         size: (height, width), upright.
         depth: 8 or 16 bits per sample.
-        has_alpha: whether it has transparency.
+        has_alpha: whether it has transparency; other channels of a TIFF are none.
         profile: the wide-gamut RGB profile to come back through; None: sRGB.
         encoding: how it was stored.
         metadata: what it carries beside the pixels.
@@ -67,6 +69,7 @@ class Page:
         directory: the number of the page's own directory in a TIFF; 0 in other files.
         copies: smaller copies of the page that follow it in a TIFF, as scanners' thumbnails and
             pyramids do; they are not kept.
+        masks: transparency masks that follow it as pages of their own; they are not kept.
     """
 
     size: tuple[int, int]
@@ -80,6 +83,7 @@ class Page:
     extra_bands: int
     directory: int = 0
     copies: int = 0
+    masks: int = 0
 
 
 def read_pages(opened: Opened, file: BinaryIO, name: str, max_pixels: int) -> tuple[Page, ...]:
@@ -139,13 +143,16 @@ def _tiff_pages(opened: Opened, file: BinaryIO, name: str, max_pixels: int) -> t
         raise UnreadableImage(f"{name} cannot be read: a TIFF without pages.")
     first = directories[0]
     raw = first.number(_PHOTOMETRIC) in _SENSOR_DATA or _DNG_VERSION in first.tags
-    if raw or (first.number(_SUBFILE) & 1 and _SUB_IFDS in first.tags):
+    if raw or (first.number(_SUBFILE) & _SMALLER and _SUB_IFDS in first.tags):
         raise UnreadableImage(f"{name} is a raw camera file; develop it to TIFF or JPEG first.")
     big = tiff.is_bigtiff(file)
     pages: list[Page] = []
     for index, directory in enumerate(directories):
-        if pages and directory.number(_SUBFILE) & 1:
-            pages[-1] = replace(pages[-1], copies=pages[-1].copies + 1)
+        kind = directory.number(_SUBFILE)
+        if pages and kind & (_SMALLER | _MASK):
+            copies, masks = bool(kind & _SMALLER), bool(kind & _MASK)
+            last = pages[-1]
+            pages[-1] = replace(last, copies=last.copies + copies, masks=last.masks + masks)
             continue
         image = opened.raw(index)
         _check_size(image.height, image.width, name, max_pixels)
@@ -154,6 +161,8 @@ def _tiff_pages(opened: Opened, file: BinaryIO, name: str, max_pixels: int) -> t
         known = known and directory.number(_RESOLUTION_UNIT, 2) != 1
         metadata = _tiff_metadata(directory)
         page = _page(image, metadata, encoding, name, resolution=known)
+        if page.has_alpha and directory.number(_EXTRA_SAMPLES) not in _TRANSPARENCY:
+            page = replace(page, has_alpha=False, extra_bands=page.extra_bands + 1)
         pages.append(replace(page, directory=index))
     return tuple(pages)
 

@@ -106,6 +106,8 @@ def _losses(sheet: Sheet, format: Format) -> list[str]:
         lost.append("the EXIF data were damaged and are lost")
     if sheet.page.copies:
         lost.append("smaller copies of the page are not kept")
+    if sheet.page.masks:
+        lost.append("transparency that a TIFF keeps as a page of its own is not kept")
     if sheet.alpha is not None and format not in _HAS_ALPHA:
         lost.append(f"{shown} cannot hold transparency: it is laid on white")
     if sheet.page.depth == 16 and format not in _DEEP:
