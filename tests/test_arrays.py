@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import image_samples as samples
 from conftest import grey_pixels
@@ -78,6 +78,20 @@ def test_a_pil_pictures_profile_is_applied(colorizer: Colorizer, tmp_path: Path)
         assert np.abs(ours - untagged).mean() > 5
 
 
+def test_inks_and_palettes_are_read_as_from_a_file(colorizer: Colorizer, tmp_path: Path) -> None:
+    grey = Image.fromarray(grey_pixels(40, 50))
+    inks = Image.merge("CMYK", [Image.new("L", grey.size)] * 3 + [ImageOps.invert(grey)])
+    inks.save(tmp_path / "inks.tif")
+    palette = grey.convert("RGB").quantize(16)
+    palette.save(tmp_path / "palette.png", icc_profile=samples.profile("RGB", 3.0))
+    for name in ("inks.tif", "palette.png"):
+        with Image.open(tmp_path / name) as opened:
+            ours = np.asarray(colorizer.colorize(opened)).astype(float)
+        data, _ = colorizer.colorize_file(str(tmp_path / name), None)
+        by_file = np.asarray(Image.open(io.BytesIO(data or b"")).convert("RGB")).astype(float)
+        assert np.abs(ours - by_file).mean() < 1
+
+
 def test_another_kind_of_object(colorizer: Colorizer) -> None:
     with pytest.raises(UsageError, match="not <class 'list'>"):
         colorizer.colorize([1, 2])  # type: ignore[type-var]
@@ -94,7 +108,8 @@ def test_another_kind_of_object(colorizer: Colorizer) -> None:
         ("1", "RGB"),
         ("I;16", "RGB"),
         ("I", "RGB"),
-        ("CMYK", "RGB"),
+        ("La", "RGBA"),
+        ("RGBa", "RGBA"),
     ],
 )
 def test_pil_pictures(colorizer: Colorizer, mode: str, expected: str) -> None:
@@ -103,10 +118,12 @@ def test_pil_pictures(colorizer: Colorizer, mode: str, expected: str) -> None:
         wide = grey.astype(np.uint16) * 257
         picture = Image.fromarray(wide if mode == "I;16" else wide.astype(np.int32))
     else:
-        picture = Image.fromarray(grey).convert(mode)
+        through = {"La": "LA", "RGBa": "RGBA"}.get(mode, mode)
+        given = Image.fromarray(grey).convert(through)
+        picture = given.convert(mode)
     result = colorizer.colorize(picture)
     assert (result.mode, result.size) == (expected, (60, 40))
-    back = np.asarray(picture.convert("RGB")) if not mode.startswith("I") else grey[..., None]
+    back = grey[..., None] if mode.startswith("I") else np.asarray(given.convert("RGB"))
     own = lab_of(np.broadcast_to(back, (40, 60, 3)))[..., 0]
     assert np.abs(lab_of(np.asarray(result))[..., 0] - own).max() < 0.45
 

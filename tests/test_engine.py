@@ -258,6 +258,14 @@ def write_pages(path: Path, sizes: list[tuple[int, int]]) -> list[np.ndarray]:
     return pages
 
 
+def test_hints_do_not_go_to_every_page(guided: Colorizer, tmp_path: Path) -> None:
+    write_pages(tmp_path / "pages.tif", [(48, 64), (30, 20)])
+    with pytest.raises(UsageError, match=r"pages\.tif has several pages; hints are for"):
+        guided.colorize_file(
+            tmp_path / "pages.tif", None, Options(hints=(Hint(50, 40, "#ff0000"),))
+        )
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
 def test_every_page_of_a_tiff(
     colorizer: Colorizer, tmp_path: Path, batch_size: int, monkeypatch: pytest.MonkeyPatch

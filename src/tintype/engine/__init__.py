@@ -29,7 +29,7 @@ from tintype.engine.confidence import (
 )
 from tintype.engine.join import Pixels, join
 from tintype.engine.joining import Laid, Plan, joined
-from tintype.engine.steering import References, check, guess_on_cells
+from tintype.engine.steering import References, check, steered
 from tintype.engine.variants import lean_of
 from tintype.engine.view import Page, draw_hints, look, pad, working_shape
 from tintype.errors import (
@@ -308,6 +308,8 @@ class Colorizer:
 
     def _plan(self, picture: Picture, options: Options, confidence: bool) -> Plan:
         """Look at every page small, and predict its colours."""
+        if options.hints and picture.n_pages > 1:
+            raise UsageError(f"{picture.name} has several pages; hints are for a picture of one.")
         tones: set[Tone] = set()
 
         def pages() -> Iterator[Page]:
@@ -339,14 +341,16 @@ class Colorizer:
         L = np.concatenate([page.L for page in pages])
         hints = self._hints(pages, options)
         answer = self.predict(L, *hints, variant=options.variant, confidence=confidence)
+        alone = hints and reference is not None
+        plain = self.predict(L, variant=options.variant) if alone else answer
         for number, page in enumerate(pages):
             ab, stride, sure = answer.ab[number], answer.stride, None
             covered = (L.shape[2] / stride, L.shape[3] / stride)
             if answer.confidence is not None:
                 sure = Upsampled(answer.confidence[number].clip(0, 1), page.size, covered)
             if reference is not None:
-                guess, _ = guess_on_cells(answer.of(number), L.shape[2:])
-                ab = reference.steer(page.L[0, 0], guess)
+                own, bare = answer.of(number), plain.of(number)
+                ab = steered(reference, page.L[0, 0], own, bare if alone else own)
                 covered = (L.shape[2] / STRIDE, L.shape[3] / STRIDE)
             yield Laid(Chroma(ab, page.size, covered, options.strength), sure)
 

@@ -16,8 +16,11 @@ from tintype.images.resampling import grey_as_rgb, resampled
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_OF_A_PROFILE = ("L", "LA", "I;16", "RGB", "RGBA")
-"""Modes whose bands are those that a profile is about."""
+_OF_A_PROFILE = ("L", "LA", "La", "I;16", "RGB", "RGBA", "RGBa", "P", "PA")
+"""Modes whose colours are those that a profile is about."""
+
+_PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
+"""Modes in which Pillow keeps colours times alpha, and those without."""
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
@@ -79,10 +82,13 @@ def from_pil(image: Image) -> tuple[Opaque, Callable[[Pixels], Image]]:
     from PIL import Image, ImageOps
 
     upright = ImageOps.exif_transpose(image)
-    pixels, profile = _pixels_of(upright), image.info.get("icc_profile")
-    opaque = from_array(pixels)
-    if profile and image.mode in _OF_A_PROFILE:
-        opaque = _in_srgb(opaque, profile)
+    profile = image.info.get("icc_profile")
+    if image.mode == "CMYK":
+        opaque = Opaque(_of_cmyk(upright, profile), None)
+    else:
+        opaque = from_array(_pixels_of(upright))
+        if profile and image.mode in _OF_A_PROFILE:
+            opaque = _in_srgb(opaque, profile)
 
     def back(pixels: Pixels) -> Image.Image:
         if pixels.dtype == np.uint16:
@@ -108,6 +114,15 @@ def _in_srgb(opaque: Opaque, profile: bytes) -> Opaque:
     return Opaque(pixels, alpha)
 
 
+def _of_cmyk(image: Image, profile: bytes | None) -> Pixels:
+    """sRGB at 16 bits, as for files."""
+    from tintype.images import profiles, reading
+
+    inks = reading.from_array(np.asarray(image)).copy(interpretation="cmyk")
+    inks = profiles.with_profile(inks, profile) if profile else inks
+    return reading.to_srgb(inks, 8).numpy()
+
+
 def _pixels_of(image: Image) -> NDArray[np.generic]:
     """The pixels of an upright PIL picture: grey, RGB or RGBA."""
     if image.mode in _SIXTEEN_BIT:
@@ -117,6 +132,8 @@ def _pixels_of(image: Image) -> NDArray[np.generic]:
         return pixels.astype(np.uint16)
     if image.mode == "F":
         raise UsageError("A PIL picture of mode F has no known range: give an array in [0, 1].")
+    if image.mode in _PREMULTIPLIED:
+        image = image.convert(_PREMULTIPLIED[image.mode])
     if image.mode == "LA":
         return np.asarray(image)
     if "A" in image.getbands() or "transparency" in image.info:
