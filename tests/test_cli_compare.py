@@ -104,6 +104,22 @@ def test_sheet_replaces_nothing_unasked(
     assert {path.name for path in here.iterdir()} == {"a.png", "sheet.png"}
 
 
+def test_the_sheet_of_before_is_no_picture(
+    here: Path, tiny_model: Path, write_grey: GreyWriter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_grey(here / "a.png")
+    line = ["compare", ".", "--model", str(tiny_model), "-o", "sheet.png"]
+    assert main(line) == 0
+    content = (here / "sheet.png").read_bytes()
+    assert main(line) == 2
+    assert "--overwrite replaces it" in capfd.readouterr().err
+    assert main([*line, "--overwrite"]) == 0
+    assert (here / "sheet.png").read_bytes() == content
+    write_grey(here / "a-color.png")
+    assert main(["compare", "a-color.png", "--model", str(tiny_model), "-o", "none.png"]) == 1
+    assert "a-color.png: left out, for its name ends in -color" in capfd.readouterr().err
+
+
 def test_captions_are_drawn_and_long_ones_shortened() -> None:
     cell = Image.new("RGB", (60, 40), "white")
     rows = [Row("x" * 300, (40, 60), [cell, None]), Row("", (40, 60), [cell, cell])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -287,6 +288,22 @@ def test_png_texts_are_carried_but_not_stale_ones() -> None:
     assert any(
         "texts" in n for n in encode_image(picture, as_pages(picture), format="jpeg", mark=None)[1]
     )
+
+
+@pytest.mark.parametrize(("kind", "packed"), [("exif", True), ("exif", False), ("APP1", True)])
+def test_exif_that_a_png_keeps_as_text_is_carried(kind: str, packed: bool) -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    data = samples.exif().tobytes()
+    lines = "\n".join(textwrap.wrap(data.hex(), 72))
+    text = PngInfo()
+    text.add_text(f"Raw profile type {kind}", f"\n{kind}\n{len(data):8}\n{lines}\n", zip=packed)
+    result = samples.opened(rewritten(source("PNG", pnginfo=text)))
+    assert result.getexif()[0x013B] == "Ansel"
+    assert 0x0112 not in result.getexif()
+    broken = PngInfo()
+    broken.add_text(f"Raw profile type {kind}", "no hexadecimal", zip=packed)
+    assert not samples.opened(rewritten(source("PNG", pnginfo=broken))).getexif()
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "BMP"])

@@ -38,6 +38,12 @@ def test_xmp_that_needs_no_change_stays_byte_for_byte() -> None:
     turned, _ = updated_xmp(XMP, None)
     assert turned is not None
     assert b"Orientation" not in turned
+    space = b'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:'
+    grey = plain.replace(b"<rdf:Description ", b"<rdf:Description " + space + b'ColorMode="1" ', 1)
+    assert grey != plain
+    coloured, _ = updated_xmp(grey, None)
+    assert coloured is not None
+    assert b"ColorMode" not in coloured
     assert updated_xmp(None, None) == (None, None)
 
 

@@ -87,10 +87,14 @@ def compare(
     options = replace(chosen_options(ctx), force=True)
     plan = make_plan(inputs)
     target = Path(output)
+    # An earlier sheet that lies among the pictures is none.
+    plan.tasks = [task for task in plan.tasks if task.named or not _is_same(task.source, target)]
     _check_target(target, plan, original, overwrite)
     names = models or (options.model,)
     colorizers = [Colorizer.load(name, device=device) for name in names]
     face = face_of(ctx)
+    for name, reason in plan.left_out:
+        face.say(f"{name}: {reason}")
     draw = _Draw(colorizers, options, original, tile)
     rows, failed = _rows(plan, draw, face)
     if not rows:
@@ -106,14 +110,20 @@ def compare(
     return int(failed)
 
 
+def _is_same(source: Path | bytes, target: Path) -> bool:
+    return (
+        isinstance(source, Path) and source.exists() and target.exists() and source.samefile(target)
+    )
+
+
 def _check_target(target: Path, plan: Plan, original: str | None, overwrite: bool) -> None:
     if target.suffix.lower() not in _KINDS:
         raise UsageError(f"The sheet {target} should end in .png, .jpg or .jpeg.")
     if not os.path.lexists(target):
         return
-    pictures = [task.source for task in plan.tasks if isinstance(task.source, Path)]
+    pictures = [task.source for task in plan.tasks]
     pictures += [Path(original)] if original is not None else []
-    if any(path.exists() and target.exists() and path.samefile(target) for path in pictures):
+    if any(_is_same(path, target) for path in pictures):
         raise UsageError(f"The sheet {target} would overwrite a picture that is to be on it.")
     if not overwrite:
         raise UsageError(f"{target} exists; --overwrite replaces it.")

@@ -33,8 +33,9 @@ _APP0, _APP1, _APP13, _COM = 0xE0, 0xE1, 0xED, 0xFE
 _NOT_CARRIED = frozenset((_APP0, 0xE2, 0xEB, 0xEE))
 
 _PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-# Texts in which ImageMagick hides the profile and orientation of the old pixels.
-_PNG_STALE = (b"Raw profile type icc", b"Raw profile type exif", b"Raw profile type APP1")
+# Texts in which ImageMagick keeps the profile of the old pixels, and EXIF.
+_PNG_PROFILE = b"Raw profile type icc\0"
+_PNG_EXIF = (b"Raw profile type exif\0", b"Raw profile type APP1\0")
 _PNG_XMP = b"XML:com.adobe.xmp\0"
 _PNG_HEADER_END = 33
 _LARGEST_CHUNK = 16 << 20
@@ -219,7 +220,7 @@ def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
 
 def read_png(file: BinaryIO) -> Header:
     """Walk a PNG's chunks: metadata, acTL (animated), pHYs (resolution)."""
-    exif, xmp, texts, resolution = None, None, [], False
+    exif, spare, xmp, texts, resolution = None, None, None, [], False
     for kind, size in _png_chunks(file):
         if kind == b"acTL":
             return Header(Metadata(), animated=True)
@@ -232,9 +233,23 @@ def read_png(file: BinaryIO) -> Header:
             resolution = content[8:9] == b"\1"
         elif kind == b"iTXt" and content.startswith(_PNG_XMP):
             xmp = _international_text(content)
-        elif not content.startswith(_PNG_STALE):
+        elif content.startswith(_PNG_EXIF):
+            spare = _exif_of_text(kind, content) or spare
+        elif not content.startswith(_PNG_PROFILE):
             texts.append(_chunk(kind, content))
-    return Header(Metadata(exif, xmp, chunks=tuple(texts)), resolution=resolution)
+    return Header(Metadata(exif or spare, xmp, chunks=tuple(texts)), resolution=resolution)
+
+
+def _exif_of_text(kind: bytes, content: bytes) -> bytes | None:
+    """EXIF that ImageMagick wrote as text: a name, a length and lines of hexadecimal."""
+    text = content.partition(b"\0")[2]
+    try:
+        if kind == b"zTXt":
+            text = zlib.decompressobj().decompress(text[1:], _LARGEST_CHUNK)
+        data = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
+    except (zlib.error, ValueError):
+        return None
+    return data.removeprefix(_EXIF) if data.startswith(_EXIF) else None
 
 
 def _international_text(content: bytes) -> bytes | None:

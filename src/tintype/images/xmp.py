@@ -13,9 +13,16 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XMP = "http://ns.adobe.com/xap/1.0/"
 _IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
+_PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
+_EXIF = "http://ns.adobe.com/exif/1.0/"
 _MARK = ((_XMP, "CreatorTool"), (_IPTC_EXT, "DigitalSourceType"))
-# The thumbnail would show the uncoloured picture; the orientation has been applied.
-_STALE_XMP = ((_TIFF, "Orientation"), (_XMP, "Thumbnails"))
+# The thumbnail would show the uncoloured picture; the orientation has been applied, which may have
+# exchanged the sides; the result is RGB, whatever the original's profile was.
+_STALE_XMP = (
+    *((_TIFF, "Orientation"), (_XMP, "Thumbnails")),
+    *((_EXIF, "PixelXDimension"), (_EXIF, "PixelYDimension")),
+    *((_PHOTOSHOP, "ColorMode"), (_PHOTOSHOP, "ICCProfile")),
+)
 
 _DEEPEST = 100  # levels of XML; real packets have about ten
 
