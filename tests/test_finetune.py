@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -93,9 +94,17 @@ def test_a_run_is_of_one_place(place: Path, tmp_path: Path, export_small: Export
     list(finetune(order, []))
     written = target.read_bytes()
     (place / "0.png").unlink()
-    with pytest.raises(TrainingError, match="run holds a run of another training pictures"):
+    with pytest.raises(TrainingError, match="run holds a run of other pictures"):
         list(finetune(order, []))
     assert target.read_bytes() == written
+    judges = tmp_path / "judges"
+    shutil.copytree(place, judges)
+    (judges / "1.png").unlink()
+    judged = dataclasses.replace(order, validation=judges, run=tmp_path / "judged")
+    list(finetune(judged, []))
+    for validation in (None, place):  # other pictures to judge by
+        with pytest.raises(TrainingError, match="holds a run of other pictures"):
+            list(finetune(dataclasses.replace(judged, validation=validation), []))
     with pytest.raises(UsageError, match="nowhere does not exist"):
         list(finetune(dataclasses.replace(order, pictures=tmp_path / "nowhere"), []))
 

@@ -22,7 +22,8 @@ from PIL import Image
 import image_samples as samples
 from image_samples import HEIGHT, MARK, WIDTH, as_pages, grey8, rgb8, rgb16
 from tintype.errors import MissingExtra, UnreadableImage, UnwritableImage
-from tintype.images import atomic, encode_image, read_image, write_image
+from tintype.images import encode_image, read_image, write_image
+from tintype.images.replacing import atomic
 
 GREY, RGB = grey8(), rgb8()
 
@@ -108,6 +109,13 @@ def test_folders_missing_files_and_devices_get_one_sentence(tmp_path: Path) -> N
     os.mkfifo(pipe)
     with pytest.raises(UnreadableImage, match="not a regular file"):
         read_image(pipe)
+
+
+def test_a_full_disk_is_told_with_the_file_that_it_was_for(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left") as caught, atomic(tmp_path / "a.png"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert caught.value.filename == str(tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")

@@ -82,6 +82,18 @@ def mixed(tmp_path: Path) -> Path:
     return root
 
 
+def test_what_could_not_be_read_is_looked_at_again(tmp_path: Path) -> None:
+    root = tmp_path / "late"
+    root.mkdir()
+    for number in range(4):
+        (root / f"{number}.png").touch()
+    with pytest.raises(TrainingError, match=r"of the first: 0\.png is empty"):
+        prepare(tmp_path / "set", root)
+    for number in range(4):  # their copy has ended
+        write(root / f"{number}.png", picture(number))
+    assert prepare(tmp_path / "set", root)["counts"]["kept"] == 4
+
+
 def test_what_is_unfit_is_counted_and_named(mixed: Path, tmp_path: Path) -> None:
     card = prepare(tmp_path / "set", mixed)
     assert (card["counts"]["found"], card["counts"]["kept"]) == (21, 12)

@@ -78,6 +78,16 @@ def test_kaggle_arrays_without_the_last_colours(tmp_path: Path) -> None:
     assert len(opened(root, "kaggle").entries) == 5
 
 
+def test_arrays_lie_a_folder_deeper_in_the_published_set(tmp_path: Path) -> None:
+    root = make_kaggle(tmp_path / "set")
+    flat = list(opened(root, "kaggle").read([0, 6]))
+    deeper = root / "ab" / "ab"
+    deeper.mkdir()
+    for path in (root / "ab").glob("*.npy"):
+        path.rename(deeper / path.name)
+    assert list(opened(root, "kaggle").read([0, 6])) == flat
+
+
 @pytest.mark.parametrize("name", ["l/gray_scale.npy", "ab/ab2.npy"])
 def test_truncated_arrays_end_in_a_sentence(tmp_path: Path, name: str) -> None:
     path = make_kaggle(tmp_path / "set") / name

@@ -20,6 +20,11 @@ def test_the_shipped_weights_can_be_trained_further() -> None:
     assert difference_of(network_of_graph(path).network, path) < PARITY_AB
 
 
+def test_int8_is_too_coarse_to_be_trained_further() -> None:
+    with pytest.raises(TrainingError, match="is int8, whose weights are too coarse"):
+        network_of_graph(zoo.find("tintype-fast").path)
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     import onnx
 

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import image_samples as samples
+
 torch = pytest.importorskip("torch")
 
 from tintype.bins import in_gamut_centres, rebalancing_weights, soft_encode  # noqa: E402
@@ -20,8 +22,11 @@ from tintype.models import ARCHITECTURES, build  # noqa: E402
 from tintype.training import augment, datasets, losses, trainer  # noqa: E402
 from tintype.training.checkpoints import load_trained  # noqa: E402
 from tintype.training.config import Data, Film, Optimizer, Phase, Recipe  # noqa: E402
+from tintype.training.distributed import processes  # noqa: E402
+from tintype.training.prepare.scanning import decode  # noqa: E402
 from tintype.training.recipes import load_recipe  # noqa: E402
 from tintype.training.records import read_rows  # noqa: E402
+from tintype.training.steps import Stepper, new_task  # noqa: E402
 from tintype.training.tasks import lab_of_crops  # noqa: E402
 
 RECIPE_FOLDER = Path(__file__).parents[1] / "recipes"
@@ -103,6 +108,27 @@ def test_pictures_are_seen_upright_and_damaged_ones_passed_over(tmp_path: Path) 
     whole = avif.getvalue()
     for at in range(len(whole) // 2, len(whole), 7):  # some of these Pillow answers RuntimeError
         datasets.decode_rgb(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :], 32)
+
+
+@pytest.mark.parametrize("kind", ["profile", "heic"])
+def test_pictures_are_seen_as_the_engine_sees_them(kind: str) -> None:
+    """Colours under a profile are not sRGB's; HEIC is not Pillow's."""
+    rgb = picture(1, 64, 64)
+    if kind == "heic":
+        pytest.importorskip("pillow_heif")
+        data = samples.heic(rgb, "RGB")
+    else:
+        data = samples.pillow(rgb, "PNG", icc_profile=samples.ADOBE_RGB)
+    true = decode(data, "x", 0)[0]
+    found = datasets.decode_rgb(data, true.shape[:2])
+    assert found is not None
+    np.testing.assert_array_equal(found, true)
+    if kind == "profile":
+        assert np.abs(found.astype(int) - rgb).mean() > 2
+
+
+def test_strips_are_no_pictures() -> None:
+    assert datasets.decode_rgb(samples.pillow(picture(1, 2, 60), "PNG"), 32) is None
 
 
 def test_a_cache_that_was_cut_short_is_made_again(root: Path, recipe: Recipe) -> None:
@@ -545,6 +571,38 @@ def test_what_goes_wrong_leaves_a_usable_checkpoint(
     assert all(torch.isfinite(value).all() for value in model.state_dict().values())
     monkeypatch.setattr(SupervisedTask, "losses", honest)
     run(recipe, root, "faulty")
+
+
+def test_a_gradient_that_runs_away_moves_no_weight(root: Path, recipe: Recipe) -> None:
+    cache = datasets.open_cache(recipe.data, root, root / "cache")
+    with processes() as here:
+        stepper = Stepper(recipe, cache, new_task(recipe, root, cache, None), here)
+        first = next(p for p in stepper.task.parameters() if p.requires_grad)
+        first.register_hook(lambda grad: grad * float("inf"))
+        before = [p.detach().clone() for p in stepper.task.parameters()]
+        with pytest.raises(TrainingError, match="a gradient is not a number"):
+            stepper.take(0, recipe.phases[0], 1.0)
+    assert all(map(torch.equal, before, stepper.task.parameters()))
+
+
+def test_a_run_goes_on_with_smaller_parts(root: Path, recipe: Recipe) -> None:
+    """As the sentence says that memory is not enough."""
+    run(recipe, root, "parts")
+    phases = tuple(dataclasses.replace(phase, accumulate=2) for phase in recipe.phases)
+    run(dataclasses.replace(recipe, phases=phases), root, "parts")
+    with pytest.raises(TrainingError, match=r"run of another optimizer\.rate"):
+        run(dataclasses.replace(recipe, optimizer=Optimizer(0.5)), root, "parts")
+
+
+def test_a_part_that_is_not_there_cannot_be_frozen(root: Path, recipe: Recipe) -> None:
+    with pytest.raises(TrainingError, match="no part 'trunkk' to freeze"):
+        run(dataclasses.replace(recipe, freeze=("trunkk",)), root, "frozen")
+
+
+def test_an_option_that_a_network_lacks_is_named(root: Path, recipe: Recipe) -> None:
+    folder = run(recipe, root, "options")
+    with pytest.raises(TrainingError, match="has no option nonsense"):
+        load_trained(folder / "checkpoint.safetensors", {"nonsense": 3})
 
 
 def test_a_start_is_scored_before_the_first_step(root: Path, recipe: Recipe) -> None:

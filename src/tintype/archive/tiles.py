@@ -20,9 +20,10 @@ from urllib.parse import quote, urlsplit
 import pyvips
 
 from tintype.errors import UnwritableImage, UsageError
-from tintype.images import Encoding, Page, Picture, part_prefix, read_image
+from tintype.images import Encoding, Page, Picture, read_image
 from tintype.images.metadata import Metadata
 from tintype.images.reading import reason_of, unreadable
+from tintype.images.replacing import part_prefix
 from tintype.images.writing import Order, Sheet, encode
 from tintype.images.xmp import mark_of, updated_xmp
 

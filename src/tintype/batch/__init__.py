@@ -30,7 +30,8 @@ from tintype.batch.manifest import (
     target_stamp,
 )
 from tintype.errors import AlreadyColour, TintypeError, UnreadableImage, UnwritableImage
-from tintype.images import part_prefix, read_image
+from tintype.images import read_image
+from tintype.images.replacing import part_prefix
 from tintype.options import decisive
 from tintype.runtime import available_cores
 from tintype.zoo import graph_sha256
@@ -285,7 +286,7 @@ class Batch:
 
 
 def _unfinished(target: Path) -> Iterator[Path]:
-    """Files beside a target that were to become it; images.atomic names them."""
+    """Files beside a target that were to become it; images.replacing names them."""
     return target.parent.glob(f"{glob.escape(part_prefix(target))}*{_PART}*")
 
 

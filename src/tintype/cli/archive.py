@@ -236,7 +236,7 @@ def report_command(dest: str, *, output: Path) -> None:
         from tintype.archive.places import place_of
         from tintype.archive.report import page
         from tintype.archive.review import Pictures
-        from tintype.images import atomic
+        from tintype.images.replacing import atomic
 
         place = place_of(completed(dest))
         last = _last_run(place, dest)

@@ -213,7 +213,7 @@ def _save(sheet: Image.Image, target: Path) -> None:
     Raises:
         UnwritableImage: read-only folder, full disk, or a sheet larger than the format allows.
     """
-    from tintype.images import atomic
+    from tintype.images.replacing import atomic
 
     try:
         with atomic(target) as stream:

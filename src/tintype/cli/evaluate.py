@@ -197,7 +197,7 @@ def _check_output(output: Path) -> None:
 def _blind(order: Order, pairs: int, output: Path) -> None:
     from tintype.evaluation.blind import blind_page
     from tintype.evaluation.showing import blind_pairs
-    from tintype.images import atomic
+    from tintype.images.replacing import atomic
 
     size = "full size" if order.size is None else f"{order.size}×{order.size}"
     shown = blind_pairs(order, pairs)  # says what is wrong with the order

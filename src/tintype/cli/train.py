@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -50,5 +51,10 @@ def train(
         raise MissingExtra("Training", "train") from error
     parsed = load_recipe(recipe, changes)
     folder = run or Path("runs") / recipe.stem
-    work_bar(run_training(parsed, data, folder, start))
+    steps = run_training(parsed, data, folder, start)
+    if os.environ.get("RANK", "0") != "0":  # of several processes the first one speaks
+        for _ in steps:
+            pass
+        return
+    work_bar(steps)
     click.echo(folder / CHECKPOINT)

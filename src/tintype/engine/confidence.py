@@ -18,7 +18,7 @@ from tintype.engine.chroma import Upsampled
 from tintype.engine.join import bands
 from tintype.engine.stream import PNG_SIGNATURE, png_chunk
 from tintype.errors import UnwritableImage, UsageError
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 from tintype.images.xmp import updated_xmp
 
 _GREY = 0  # colour type "greyscale", ISO/IEC 15948, table 11.1

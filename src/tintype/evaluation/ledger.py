@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tintype.errors import UnwritableImage
 from tintype.evaluation.columns import COLUMNS, Score
 from tintype.evaluation.fairness import FaceFigures
-from tintype.images import atomic, part_prefix
+from tintype.images.replacing import atomic, part_prefix
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 

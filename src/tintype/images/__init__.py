@@ -9,11 +9,9 @@ JPEG, interlaced PNG, and what EXIF says must be turned (on disk from 100 MB of 
 from __future__ import annotations
 
 import io
-import os
-import secrets
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -27,6 +25,7 @@ from tintype.images import containers, headers, reading
 from tintype.images.headers import Encoding, Page
 from tintype.images.metadata import Metadata
 from tintype.images.reading import Format, reason_of, unreadable
+from tintype.images.replacing import atomic
 from tintype.images.resampling import grey_as_rgb, resampled
 from tintype.images.tone import Tone, classify_tone
 from tintype.images.writing import Order, Sheet, encode
@@ -368,33 +367,3 @@ def _decode_all(picture: Picture) -> None:
     with unreadable(picture.name):
         for page in range(picture.n_pages):
             picture.pixels(page).avg()
-
-
-def part_prefix(target: Path) -> str:
-    """How the names of a target's unfinished files begin; short enough for any script."""
-    return f".{target.name[:40]}."
-
-
-@contextmanager
-def atomic(target: Path) -> Iterator[BinaryIO]:
-    """A file beside the target that takes its place when all went well, and else disappears.
-
-    Raises:
-        UnwritableImage: the target is there and no regular file.
-        OSError: the file cannot be written.
-    """
-    if target.exists() and not target.is_file():
-        what = "a folder" if target.is_dir() else "not a regular file"
-        raise UnwritableImage(f"{target} cannot be written: it is {what}.")
-    temporary = target.with_name(f"{part_prefix(target)}{secrets.token_hex(6)}.part")
-    try:
-        with temporary.open("x+b") as file:
-            with suppress(OSError):  # a file that is replaced keeps its permissions
-                os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
-            yield file
-            file.flush()
-            os.fsync(file.fileno())  # else a power cut may leave an empty file under the name
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

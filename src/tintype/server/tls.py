@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tintype.errors import UsageError
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 
 if TYPE_CHECKING:
     from cryptography.x509 import GeneralName

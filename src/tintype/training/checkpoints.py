@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from tintype.errors import TrainingError
+from tintype.images.replacing import atomic
 from tintype.models import Network, build_with
 from tintype.training.config import Recipe
 
@@ -62,12 +64,13 @@ class Basis(NamedTuple):
     def facts(self) -> dict[str, object]:
         """Everything that a step depends on, by the recipe's keys, as JSON has it."""
         given = json.loads(json.dumps(dataclasses.asdict(self.recipe), default=str))
-        facts = {key: value for key, value in _flat(given, "") if not key.startswith(_FREE)}
+        facts = {key: value for key, value in _flat(given, "") if not _FREE.match(key)}
         return facts | {"training pictures": self.pictures, "start": self.start}
 
 
-_FREE = ("validate_every", "patience", "data.validation")
-"""Keys that may change when a run is gone on with: no step depends on them."""
+_FREE = re.compile(r"validate_every|patience|data\.validation|phases\.\d+\.accumulate$")
+"""Keys that may change when a run is gone on with: no step depends on them, but for rounding and
+the statistics of a part of a batch."""
 
 
 def _flat(value: object, name: str) -> Iterator[tuple[str, object]]:
@@ -80,7 +83,11 @@ def _flat(value: object, name: str) -> Iterator[tuple[str, object]]:
 
 
 def save_checkpoint(path: Path, state: State, basis: Basis, position: Position) -> None:
-    """Write a state, atomically (temporary file, then rename)."""
+    """Write a state; the file appears when it is whole.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
     recipe = basis.recipe
     tensors = {f"task.{k}": v for k, v in state.task.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in state.average.state_dict().items()}
@@ -95,9 +102,8 @@ def save_checkpoint(path: Path, state: State, basis: Basis, position: Position) 
         "seen": str(position.seen),
         "lengths": json.dumps(position.lengths),
     }
-    part = path.with_suffix(".part")
-    save_file({k: v.contiguous() for k, v in tensors.items()}, part, metadata)
-    part.replace(path)
+    with atomic(path) as file:
+        file.write(save({k: v.contiguous() for k, v in tensors.items()}, metadata))
 
 
 def load_checkpoint(path: Path, state: State, basis: Basis) -> Position:
@@ -161,7 +167,11 @@ def load_trained(path: Path, options: dict[str, object] | None = None) -> tuple[
     """
     tensors, metadata = _read(path)
     try:
-        model = build_with(metadata["architecture"], metadata["options"], options)
+        architecture, stored = metadata["architecture"], metadata["options"]
+        known = build_with(architecture, stored)
+        if unknown := (options or {}).keys() - vars(known.config).keys():
+            raise TrainingError(f"{architecture} has no option {', '.join(sorted(unknown))}.")
+        model = build_with(architecture, stored, options) if options else known
         model.load_state_dict(_part(tensors, "average."))
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise TrainingError(f"{path} is no usable checkpoint: {error}") from error

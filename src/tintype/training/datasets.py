@@ -13,16 +13,19 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tintype.color import rgb_to_lab
-from tintype.errors import TrainingError
-from tintype.images import atomic
+from tintype.errors import TrainingError, UnreadableImage
+from tintype.images.replacing import atomic
 from tintype.images.sets import DAMAGED, open_checked, pictures_in
 from tintype.training.config import Data, Phase
 from tintype.training.prepare.ready import ReadyPictures
+from tintype.training.prepare.scanning import decode
 
 DECODERS = 2
+
+_LONGEST = 16  # times the short side: longer ones are no photographs, and large when enlarged
 
 Use = Literal["crop", "film", "task"]
 
@@ -36,12 +39,13 @@ def decode_rgb(data: bytes, size: tuple[int, int] | int) -> NDArray[np.uint8] | 
             in the middle to at most twice that).
 
     Returns:
-        The pixels, or None when the file is no readable picture.
+        The pixels, or None when the file is no readable picture, or a strip.
+
+    Raises:
+        MissingExtra: HEIC, and the package for it is not installed.
     """
-    try:
-        with open_checked(data) as opened:
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-    except (*DAMAGED, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    image = _opened(data)
+    if image is None or max(image.size) > _LONGEST * min(image.size):
         return None
     if isinstance(size, tuple):
         if image.size != (size[1], size[0]):
@@ -53,6 +57,23 @@ def decode_rgb(data: bytes, size: tuple[int, int] | int) -> NDArray[np.uint8] | 
         image = image.resize((width, height), Image.Resampling.BICUBIC)
     left, top = max(0, width - 2 * size) // 2, max(0, height - 2 * size) // 2
     return np.asarray(image)[top : top + 2 * size, left : left + 2 * size]
+
+
+def _opened(data: bytes) -> Image.Image | None:
+    """A picture upright in sRGB; None when it cannot be read."""
+    try:
+        with open_checked(data) as opened:
+            plain = opened.format != "HEIF" and "icc_profile" not in opened.info
+            if plain:
+                return ImageOps.exif_transpose(opened).convert("RGB")
+    except UnidentifiedImageError:
+        pass  # HEIC, which Pillow does not know
+    except (*DAMAGED, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return None
+    try:
+        return Image.fromarray(decode(data, "a picture", 0)[0])
+    except UnreadableImage:
+        return None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -78,7 +79,8 @@ def processes() -> Iterator[Processes]:
     if not several:
         yield Processes(0, 1, device)
         return
-    dist.init_process_group("gloo" if device.type == "cpu" else "nccl")
+    backend = "gloo" if device.type == "cpu" else "nccl"
+    dist.init_process_group(backend, timeout=timedelta(hours=12))  # the first decodes, all wait
     try:
         yield Processes(dist.get_rank(), dist.get_world_size(), device)
     finally:

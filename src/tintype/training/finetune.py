@@ -91,10 +91,14 @@ def finetune(order: FineTuning, answer: list[FineTuned]) -> Iterator[Progress]:
         UsageError: when the pictures cannot be read.
     """
     network, missing = network_of_graph(order.graph)
-    if not order.pictures.exists():
-        raise UsageError(f"{order.pictures} does not exist.")
+    given = [each for each in (order.pictures, order.validation) if each is not None]
+    for each in given:
+        if not each.exists():
+            raise UsageError(f"{each} does not exist.")
     # Of other pictures the set comes to stand elsewhere: the run is told and refuses them.
-    prepared = order.run / f"pictures-{identity_of(order.pictures)[1][:8]}"
+    prepared = order.run / f"pictures-{'-'.join(identity_of(each)[1][:8] for each in given)}"
+    if any(other != prepared for other in order.run.glob("pictures-*")):
+        raise TrainingError(f"{order.run} holds a run of other pictures: choose another folder.")
     if not (prepared / CARD).exists():
         split = Split.parse("train=1.0" if order.validation else "train=rest,val=0.16")
         source = Source("own", order.pictures)

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 from tintype.training.config import Recipe
 
 _FILE = "run.json"

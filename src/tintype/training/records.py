@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 
 Row = Mapping[str, object]
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tintype.errors import ModelNotFound, TrainingError
 from tintype.export import PARITY_AB, difference_of
 from tintype.models import Network, build_with
+from tintype.quantising import is_int8
 
 
 class Restored(NamedTuple):
@@ -44,6 +45,11 @@ def network_of_graph(path: Path) -> Restored:
     Raises:
         TrainingError: when the file is no such graph, or the network computes something else.
     """
+    if path.is_file() and is_int8(path):
+        raise TrainingError(
+            f"{path} is int8, whose weights are too coarse to be trained further: start from the "
+            "network that it was made of, or from tintype."
+        )
     try:
         graph = onnx.load(path)
         metadata = {p.key.removeprefix("tintype."): p.value for p in graph.metadata_props}

@@ -20,7 +20,7 @@ from tintype.evaluation.report.markup import (
     text,
 )
 from tintype.evaluation.report.svg import legend_of, looks_of
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 from tintype.training.plan import Plan, read_plan
 from tintype.training.records import read_rows
 from tintype.training.run_charts import (

@@ -42,6 +42,10 @@ def new_task(recipe: Recipe, data: Path, cache: PictureCache, start: Path | None
         if not isinstance(trunk, ResNet18Trunk):
             raise TrainingError(f"The architecture '{recipe.architecture}' takes no encoder.")
         _load_trunk(recipe.encoder, data, trunk)
+    names = [name for name, _ in model.named_parameters()]
+    for prefix in recipe.freeze:
+        if not any(name.startswith(prefix) for name in names):
+            raise TrainingError(f"The network has no part '{prefix}' to freeze.")
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not (recipe.freeze and name.startswith(recipe.freeze)))
     return TASKS[recipe.task](model, Setting(recipe, cache, data, start is None))
@@ -72,6 +76,17 @@ def _new_parts(model: Network, start: dict[str, Tensor]) -> dict[str, Tensor]:
     """The fresh weights of those parts of a network that its start has not at all."""
     parts = {name.partition(".")[0] for name in start}
     return {k: v for k, v in model.state_dict().items() if k.partition(".")[0] not in parts}
+
+
+class NotANumber(TrainingError):
+    """A loss that ran away.
+
+    Args:
+        what: is not a number.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is not a number: try a smaller learning rate in another run")
 
 
 class Stepper:
@@ -128,7 +143,7 @@ class Stepper:
             rate: part of the peak learning rates.
 
         Raises:
-            TrainingError: when a loss is no longer a number; no weight of that player has moved.
+            NotANumber: a loss or a gradient; no weight of that player has moved.
         """
         torch.manual_seed(self.recipe.seed * 1_000_003 + step * self.here.count + self.here.rank)
         self.task.train()
@@ -140,10 +155,12 @@ class Stepper:
             optimizer.zero_grad()
             terms[player] = self._backward(player, step, phase)
             if not torch.isfinite(terms[player]["loss"]):
-                raise TrainingError("the loss is not a number: try a smaller learning rate")
+                raise NotANumber("the loss")
             moved = [p for group in optimizer.param_groups for p in group["params"]]
             self.here.average_gradients(moved)
-            nn.utils.clip_grad_norm_(moved, self.recipe.optimizer.clip)
+            norm = nn.utils.clip_grad_norm_(moved, self.recipe.optimizer.clip)
+            if not torch.isfinite(norm):
+                raise NotANumber("a gradient")
             optimizer.step()
         return terms
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tintype.color import lab_to_rgb, rgb_to_lab
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 
 FOLDER = "pictures"
 

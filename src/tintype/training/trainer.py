@@ -26,13 +26,15 @@ from tintype.training.schedule import (
     phase_at,
     rate_at,
 )
-from tintype.training.steps import Stepper, follow, new_task
+from tintype.training.steps import NotANumber, Stepper, follow, new_task
 from tintype.training.validation import validate
 
 LOG_EVERY = 20
 
 SAVE_EVERY_S = 300.0
 """Checkpoints are written after each validation, and in between as often as this."""
+
+_NO_MEMORY = ("out of memory", "can't allocate", "cannot allocate")
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -67,11 +69,19 @@ def train(recipe: Recipe, data: Path, run: Path, start: Path | None = None) -> I
         try:
             yield from _train(recipe, data, run, start, here)
         except (MemoryError, RuntimeError) as error:
-            if "memory" not in str(error).lower() and not isinstance(error, MemoryError):
+            said = str(error).lower()
+            if not isinstance(error, MemoryError) and not any(each in said for each in _NO_MEMORY):
                 raise
             raise TrainingError(
-                "Memory is not enough: give the phase a larger accumulate or a smaller batch; "
-                f"{_last_good(run)}."
+                "Memory is not enough: give the phase a larger accumulate, with which the run goes "
+                f"on, or a smaller batch; {_last_good(run)}."
+            ) from error
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):  # batch normalisation's words
+                raise
+            raise TrainingError(
+                "Batch normalisation takes more than one value: give the phase a larger size or "
+                "parts of several pictures, or the network fewer levels."
             ) from error
 
 
@@ -112,11 +122,12 @@ def _train(
         keep()
     saved_s = time.monotonic()
     over = seen > 0 and is_over(gain_by_validation(run), recipe.patience)
+    over = bool(here.agree_on([over])[0])  # the first trims the curves of steps that are gone
     while seen < total and not over:
         phase = phase_at(recipe, lengths, seen)
         try:
             terms = stepper.take(step, phase, rate_at(recipe.optimizer, seen, total))
-        except TrainingError as error:
+        except NotANumber as error:
             raise TrainingError(f"At picture {seen} {error}; {_last_good(run)}.") from error
         follow(
             average, stepper.task.model, min(recipe.optimizer.ema_decay, (1 + step) / (10 + step))
@@ -133,7 +144,7 @@ def _train(
         if turn:
             yield Progress(min(seen, total), total, "validating")
             keep()
-            over = is_over(gain_by_validation(run), recipe.patience)
+            over = bool(here.agree_on([is_over(gain_by_validation(run), recipe.patience)])[0])
 
 
 def _pictures_of(recipe: Recipe, data: Path, folder: Path, here: Processes) -> PictureCache:
@@ -171,5 +182,5 @@ def _validation_of(given: Data, data: Path) -> dict[str, NDArray[np.uint8]]:
 def _last_good(run: Path) -> str:
     checkpoint = run / CHECKPOINT
     if checkpoint.exists():
-        return f"{checkpoint} is the last good state"
+        return f"{checkpoint} is the last good state, which --start takes"
     return "there is no checkpoint yet"

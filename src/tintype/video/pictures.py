@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from tintype.color import ycbcr_to_rgb
 from tintype.errors import TintypeError, UnwritableFilm
-from tintype.images import atomic, format_of, read_image
+from tintype.images import format_of, read_image
 from tintype.images.headers import Encoding, Page
 from tintype.images.metadata import Metadata
 from tintype.images.reading import reason_of
+from tintype.images.replacing import atomic
 from tintype.images.writing import Order, Sheet, encode
 from tintype.images.xmp import updated_xmp
 from tintype.video.names import is_sequence

@@ -10,7 +10,7 @@ from tintype.evaluation.report.gallery import GREY, TRUTH, Gallery, Section, Sho
 from tintype.evaluation.report.page import page_of
 from tintype.evaluation.report.tables import csv_of, markdown_of
 from tintype.evaluation.results import Results, to_json
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 
 __all__ = ["GREY", "TRUTH", "Gallery", "Section", "Shot", "write_report"]
 

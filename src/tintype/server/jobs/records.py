@@ -29,7 +29,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 Kind = Literal["film", "pictures", "picture"]

@@ -17,18 +17,21 @@ _CIFAR_SHAPE = (3, 32, 32)
 
 
 def open_planes(root: Path) -> Layout | None:
-    """The Kaggle set "image-colorization": ``l/gray_scale.npy``, ``ab/ab1.npy``, ``ab2.npy``...
+    """The Kaggle set "image-colorization": ``l/gray_scale.npy``, ``ab/ab/ab1.npy``, ``ab2.npy``...
 
     The first is (N, H, W) uint8, L scaled to 0-255, the others are (n, H, W, 2) uint8, ab + 128.
-    All are mapped. Where the last of the ab arrays are missing, so are their pictures.
+    All are mapped. ``ab/ab1.npy`` will do, too. Where the last of the ab arrays are missing, so
+    are their pictures.
 
     Raises:
         UsageError: an array is truncated or of another shape.
     """
-    paths = [root / "l" / "gray_scale.npy", root / "ab" / "ab1.npy"]
+    folder = root / "ab"
+    folder = folder / "ab" if (folder / "ab").is_dir() else folder
+    paths = [root / "l" / "gray_scale.npy", folder / "ab1.npy"]
     if not all(path.exists() for path in paths):
         return None
-    while (following := root / "ab" / f"ab{len(paths)}.npy").exists():
+    while (following := folder / f"ab{len(paths)}.npy").exists():
         paths.append(following)
     lightness, *colours = arrays = [_mapped(path) for path in paths]
     shape, ends = lightness.shape[1:], np.cumsum(list(map(len, colours)))

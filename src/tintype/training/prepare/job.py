@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tintype.bins import bin_of_colour, in_gamut_centres
 from tintype.color import rgb_to_lab
 from tintype.errors import MissingExtra, TrainingError
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 from tintype.images.sets import pictures_in
 from tintype.progress import Progress
 from tintype.training.prepare import card, place, ready, shards

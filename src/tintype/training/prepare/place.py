@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from tintype.errors import TrainingError, UsageError
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 
 CARD = "card.json"
 WORK = ".unfinished"

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tintype.bins import bin_of_colour
 from tintype.color import rgb_to_lab
 from tintype.errors import TrainingError
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 from tintype.images.sets import open_checked
 
 _OFFSET = np.array([0, 128, 128], np.float32)

@@ -128,17 +128,24 @@ def scan(
     notes = folder / f"scan-{_key(layout, where, order)}"
     notes.touch()
     # Parts of a row and zeros, as a kill or a crash leaves them, are written over.
-    whole = np.fromfile(notes, ROW)["whole"]
-    numbers = range(int(whole.cumprod().sum()), len(layout.entries))
+    known = np.fromfile(notes, ROW)
+    known = known[: int(known["whole"].cumprod().sum())]
+    total = len(layout.entries)
+    # What could not be read may be whole by now, or its package installed.
+    numbers = [*np.flatnonzero(_unread(known)).tolist(), *range(len(known), total)]
     files = zip(numbers, layout.read(numbers), strict=True)
     with notes.open("r+b") as file:
-        file.seek(numbers.start * ROW.itemsize)
         rows = in_threads(partial(_examine, layout, order), files)
-        for done, row in enumerate(rows, numbers.start + 1):
+        for done, row in enumerate(rows, total - len(numbers) + 1):
+            file.seek(int(row["number"]) * ROW.itemsize)
             file.write(row.tobytes())
             file.flush()
-            yield Progress(done, numbers.stop, f"scanning {where.name}")
+            yield Progress(done, total, f"scanning {where.name}")
     return np.fromfile(notes, ROW)
+
+
+def _unread(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    return np.asarray(rows["size"].min(axis=1) == 0)
 
 
 def _key(layout: Layout, where: Path, order: Order) -> str:
@@ -175,7 +182,7 @@ def _examine(layout: Layout, order: Order, picture: tuple[int, bytes]) -> NDArra
 
 def faults(layout: Layout, rows: NDArray[np.void]) -> dict[str, str]:
     """Why the pictures of a source's rows that cannot be read cannot, by their names."""
-    numbers = rows["number"][rows["size"].min(axis=1) == 0].tolist()
+    numbers = rows["number"][_unread(rows)].tolist()
     found = {}
     for number, data in zip(numbers, layout.read(numbers), strict=True):
         name = layout.entries[number].name

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tintype.images import atomic
+from tintype.images.replacing import atomic
 from tintype.training.prepare.order import QUALITY, Format
 
 AVIF_SPEED = 9
