@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -136,8 +137,14 @@ def test_a_cache_that_was_cut_short_is_made_again(root: Path, recipe: Recipe) ->
     pixels = np.array(cache.pixels)
     (file,) = (root / "cache").glob("*.u8")
     file.write_bytes(b"short")
+    parts = [file.with_name(f".{file.name}.{name}.part") for name in ("old", "new")]
+    for part in parts:
+        part.touch()
+    os.utime(parts[0], (0, 0))
     again = datasets.open_cache(recipe.data, root, root / "cache")
     assert (again.pixels == pixels).all()
+    assert [part.exists() for part in parts] == [False, True]  # killed; another run is at it
+    parts[1].unlink()
     assert len(list((root / "cache").iterdir())) == 2
 
 
@@ -734,6 +741,14 @@ def test_shipped_recipes_are_valid(path: Path) -> None:
         ),
         ({"film": {"grain": True}}, "film: grain: expected float"),
         ({"task": "magic"}, "task: there is no task 'magic'"),
+        ({"task": ["supervised"]}, "task: there is no task"),
+        ({"architecture": "magic"}, r"line \d+: architecture: there is no architecture 'magic'"),
+        ({"options": {"widht": 3}}, "options: widht: tintype has no such option"),
+        ({"data": {"train": [], "validation": {}}}, "data: train: a recipe needs at least one"),
+        ({"seed": -1}, "seed: must be a number of at least 0, not -1"),
+        ({"optimizer": {"rate": float("nan")}}, "rate: must be a number of at least 0, not nan"),
+        ({"optimizer": {"betas": [1.5, 2.0]}}, "betas.*must be at most 1"),
+        ({"objective": {"class_step": 0}}, "class_step: must be more than 0"),
         ({"objective": {"distance": "l3"}}, "distance: expected one of l1, l2, huber"),
         ({"task": "adversarial", "objective": {"distance": "l1"}}, "unknown key 'distance'"),
     ],
@@ -773,6 +788,7 @@ def test_keys_can_be_set(tmp_path: Path) -> None:
         ("phases.9.batch=1", "there is no '9'"),
         ("seed.deep=1", "there is no 'deep'"),
         ("sead=1", "unknown key 'sead'"),
+        ("validate_every=0", "^--set validate_every: must be at least 1"),
         ("seed=[1", "is no value"),
     ]:
         with pytest.raises(TrainingError, match=message):

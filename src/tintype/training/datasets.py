@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tintype.color import rgb_to_lab
 from tintype.errors import TrainingError, UnreadableImage
-from tintype.images.replacing import atomic
+from tintype.images.replacing import atomic, part_prefix
 from tintype.images.sets import DAMAGED, open_checked, pictures_in
 from tintype.training.config import Data, Phase
 from tintype.training.prepare.ready import ReadyPictures
 from tintype.training.prepare.scanning import decode
 
 DECODERS = 2
+
+_ABANDONED_S = 3600
 
 _LONGEST = 16  # times the short side: longer ones are no photographs, and large when enlarged
 
@@ -265,6 +268,9 @@ def _share(names: NDArray[np.str_], share: float) -> NDArray[np.int64]:
 def _fill(data: Data, sources: list[Path], pixels: Path, index: Path) -> None:
     """Decode everything; both files appear when they are whole, the index last."""
     offsets, sizes, names, end = [], [], [], 0
+    for left in pixels.parent.glob(f"{part_prefix(pixels)}*"):
+        if time.time() - left.stat().st_mtime > _ABANDONED_S:  # else another run is at it
+            left.unlink()
     with atomic(pixels) as file, ThreadPoolExecutor(DECODERS) as pool:
         for source in sources:
             stream = pictures_in(source)

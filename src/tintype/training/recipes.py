@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tintype.errors import TrainingError
+from tintype.models import ARCHITECTURES
 from tintype.training.config import Phase, Recipe
 from tintype.training.objectives import OBJECTIVES
 
@@ -19,6 +21,15 @@ if TYPE_CHECKING:
 
 
 _EXPONENT = re.compile(r"[+-]?\d+[eE][+-]?\d+")
+
+_SHARES: set[str | int] = {
+    *("share", "betas", "ema_decay", "rebalancing"),
+    *("flip", "tone", "grain", "blur", "fading", "scratches"),
+}
+_POSITIVE: set[str | int] = {
+    *("share", "short_side", "validation_limit", "validation_size"),
+    *("clip", "class_step", "huber_beta"),
+}
 
 
 def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
@@ -45,6 +56,10 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     try:
         return _recipe(content)
     except _WrongKeyError as error:
+        key = ".".join(map(str, error.where))
+        given = [change.partition("=")[0] for change in changes]
+        if any(key == each or key.startswith(f"{each}.") for each in given):
+            raise TrainingError(f"--set {error}") from error
         line = _line_of(root, error.where)
         raise TrainingError(f"{path}{line}: {error}") from error
 
@@ -53,12 +68,15 @@ def _recipe(content: object) -> Recipe:
     kind: object = None
     if isinstance(content, dict):
         task = content.get("task", "supervised")
-        if task not in OBJECTIVES:
+        if not isinstance(task, str) or task not in OBJECTIVES:
             raise _WrongKeyError(("task",), f"there is no task {task!r}; {_known(OBJECTIVES)}")
         kind = OBJECTIVES[task]
     recipe = _from_yaml(Recipe, content, ("objective",), kind)
     if not isinstance(recipe, Recipe) or not recipe.phases:
         raise _WrongKeyError(("phases",), "a recipe needs at least one phase")
+    if not recipe.data.train:
+        raise _WrongKeyError(("data", "train"), "a recipe needs at least one source")
+    _check_network(recipe.architecture, recipe.options)
     if recipe.validate_every < 1:
         raise _WrongKeyError(("validate_every",), "must be at least 1")
     if recipe.patience and not recipe.data.validation:
@@ -66,6 +84,17 @@ def _recipe(content: object) -> Recipe:
     for index, phase in enumerate(recipe.phases):
         _check_phase(phase, ("phases", index))
     return recipe
+
+
+def _check_network(architecture: str, options: dict[str, object]) -> None:
+    if architecture not in ARCHITECTURES:
+        message = f"there is no architecture '{architecture}'; {_known(ARCHITECTURES)}"
+        raise _WrongKeyError(("architecture",), message)
+    known = [field.name for field in dataclasses.fields(ARCHITECTURES[architecture][1])]
+    for key in options:
+        if key not in known:
+            message = f"{architecture} has no such option; {_known(known)}"
+            raise _WrongKeyError(("options", key), message)
 
 
 def _check_phase(phase: Phase, where: _Where) -> None:
@@ -94,7 +123,7 @@ class _WrongKeyError(Exception):
         self.where = where
 
 
-def _known(names: Sequence[str] | dict[str, type]) -> str:
+def _known(names: Iterable[str]) -> str:
     return "known are " + ", ".join(names)
 
 
@@ -126,13 +155,26 @@ def _from_yaml(
         return {str(k): inner(arguments[1], v, str(k)) for k, v in value.items()}
     if kind is object:
         return tuple(value) if isinstance(value, list) else value
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
     if kind is float and isinstance(value, str) and _EXPONENT.fullmatch(value):
-        return float(value)  # YAML 1.1 takes 5e-4 for text
-    if kind in (int, str, bool) and type(value) is kind:
+        value = float(value)  # YAML 1.1 takes 5e-4 for text
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(_in_range(value, where))
+    if kind is int and type(value) is int:
+        return int(_in_range(value, where))
+    if kind in (str, bool) and type(value) is kind:
         return value
     raise _WrongKeyError(where, f"expected {_name(kind)}, not {value!r}")
+
+
+def _in_range(number: float, where: _Where) -> float:
+    """A number that a recipe may hold: none is negative, shares are at most 1."""
+    if not 0 <= number < math.inf:
+        raise _WrongKeyError(where, f"must be a number of at least 0, not {number}")
+    if number > 1 and _SHARES & set(where):
+        raise _WrongKeyError(where, f"must be at most 1, not {number}")
+    if number == 0 and _POSITIVE & set(where):
+        raise _WrongKeyError(where, "must be more than 0")
+    return number
 
 
 def _name(kind: object) -> str:
