@@ -27,6 +27,7 @@ from tintype.training.distributed import processes  # noqa: E402
 from tintype.training.prepare.scanning import decode  # noqa: E402
 from tintype.training.recipes import load_recipe  # noqa: E402
 from tintype.training.records import read_rows  # noqa: E402
+from tintype.training.schedule import gain_by_validation, is_best  # noqa: E402
 from tintype.training.steps import Stepper, new_task  # noqa: E402
 from tintype.training.tasks import lab_of_crops  # noqa: E402
 
@@ -544,6 +545,18 @@ def test_training_stops_when_nothing_improves(root: Path, recipe: Recipe) -> Non
     folder = run(stuck, root, "stuck")
     seen = [int(row["pictures"]) for row in read_rows(folder / "validation.csv")]
     assert max(seen) <= 20
+
+
+def test_gains_on_other_sets_are_not_compared(tmp_path: Path) -> None:
+    rows = [(8, "easy", "ab", 3.0), (8, "easy", "bins", 9.0), (16, "easy", "ab", 4.0)]
+    rows += [(24, "easy", "ab", 2.0), (24, "hard", "ab", 1.0)]
+    lines = [f"{seen},{name},{head},{gain}" for seen, name, head, gain in rows]
+    curves = tmp_path / "validation.csv"
+    curves.write_text("\n".join(["pictures,set,head,gain_db", *lines[:3], ""]))
+    assert gain_by_validation(tmp_path) == [3.0, 4.0]
+    curves.write_text("\n".join(["pictures,set,head,gain_db", *lines, ""]))
+    assert gain_by_validation(tmp_path) == [1.5]
+    assert is_best(gain_by_validation(tmp_path))
 
 
 @pytest.mark.parametrize(

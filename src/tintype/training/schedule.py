@@ -71,12 +71,17 @@ def rate_at(optimizer: Optimizer, seen: int, pictures: int) -> float:
 
 
 def gain_by_validation(run: Path) -> list[float]:
-    """The mean gain over the sets of each validation of a run so far, in dB."""
-    gains: dict[int, list[float]] = {}
+    """The mean gain of each validation of a run so far, in dB; those on the sets of the last one."""
+    gains: dict[int, dict[str, float]] = {}
     for row in read_rows(run / "validation.csv"):
         if row["head"] == "ab":
-            gains.setdefault(int(row["pictures"]), []).append(float(row["gain_db"]))
-    return [sum(values) / len(values) for _, values in sorted(gains.items())]
+            gains.setdefault(int(row["pictures"]), {})[row["set"]] = float(row["gain_db"])
+    by_time = [values for _, values in sorted(gains.items())]
+    return [
+        sum(values.values()) / len(values)
+        for values in by_time
+        if values.keys() == by_time[-1].keys()
+    ]
 
 
 def is_best(gains: list[float]) -> bool:
