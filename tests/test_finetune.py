@@ -86,6 +86,10 @@ def test_the_part_for_hints_stays_as_it_is() -> None:
     recipe = recipe_for(network, (), FineTuning(Path(), Path(), Path(), Path()), "val")
     assert recipe.task == "supervised"
     assert recipe.freeze == ("guide",)
+    assert recipe.objective.rebalancing == 1  # as its classes are read
+    network.log_weights.fill_(0.3)
+    recipe = recipe_for(network, (), FineTuning(Path(), Path(), Path(), Path()), "val")
+    assert recipe.objective.rebalancing == 0.5
 
 
 def test_a_run_is_of_one_place(place: Path, tmp_path: Path, export_small: ExportSmall) -> None:

@@ -140,6 +140,9 @@ def recipe_for(
     guide = ("guide",) if hasattr(network, "guide") else ()
     hinted = network.guided and not guide
     kind = Guided if hinted else Supervised
+    # Weights that the classes were trained without would change how they are read.
+    weights = getattr(network, "log_weights", None)
+    rebalancing = 0.5 if weights is None or weights.any() else 1.0
     length = order.pictures_seen
     return Recipe(
         architecture=architecture,
@@ -154,7 +157,7 @@ def recipe_for(
             ),
         ),
         task="guided" if hinted else "supervised",
-        objective=kind(regression=regression, classes=classes),
+        objective=kind(regression=regression, classes=classes, rebalancing=rebalancing),
         options=dict(vars(network.config)),
         freeze=(*missing, *guide),
         freeze_norm=True,

@@ -71,7 +71,7 @@ def rate_at(optimizer: Optimizer, seen: int, pictures: int) -> float:
 
 
 def gain_by_validation(run: Path) -> list[float]:
-    """The mean gain of each validation of a run so far, in dB; those on the sets of the last one."""
+    """The mean gain of each validation of a run so far that was on the sets of the last, in dB."""
     gains: dict[int, dict[str, float]] = {}
     for row in read_rows(run / "validation.csv"):
         if row["head"] == "ab":
