@@ -169,10 +169,12 @@ class Session:
             self._session = self._open(graph, name, index, threads)
             self.device = self._started(name, automatic=device.lower() == "auto")
         except DeviceUnavailable:
-            if device.lower() != "auto" or name == "cpu":
+            if name == "cpu":
                 raise
-            self._session = self._open(graph, "cpu", None, threads)
-            self.device = "cpu"
+            on_cpu = self._open(graph, "cpu", None, threads)  # fails, too, if the graph is at fault
+            if device.lower() != "auto":
+                raise
+            self._session, self.device = on_cpu, "cpu"
         # DirectML's provider allows one run at a time on a session.
         self._turn = threading.Lock() if self.device == "directml" else contextlib.nullcontext()
         self._check()
@@ -196,7 +198,6 @@ class Session:
         except Exception as error:
             # ONNX Runtime's exceptions share no base below Exception.
             if name != "cpu":
-                self._open(graph, "cpu", None, threads)  # fails, too, if the graph is at fault
                 raise DeviceUnavailable(self._does_not_start(name, error)) from error
             raise ModelInvalid(f"{self._name} cannot be loaded: {_sentence(error)}") from error
 

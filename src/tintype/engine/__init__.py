@@ -341,16 +341,16 @@ class Colorizer:
         L = np.concatenate([page.L for page in pages])
         hints = self._hints(pages, options)
         answer = self.predict(L, *hints, variant=options.variant, confidence=confidence)
-        alone = hints and reference is not None
-        plain = self.predict(L, variant=options.variant) if alone else answer
+        both = hints and reference is not None
+        bare = self.predict(L, variant=options.variant) if both else None
         for number, page in enumerate(pages):
             ab, stride, sure = answer.ab[number], answer.stride, None
             covered = (L.shape[2] / stride, L.shape[3] / stride)
             if answer.confidence is not None:
                 sure = Upsampled(answer.confidence[number].clip(0, 1), page.size, covered)
             if reference is not None:
-                own, bare = answer.of(number), plain.of(number)
-                ab = steered(reference, page.L[0, 0], own, bare if alone else own)
+                answers = [each.of(number) for each in (answer, bare) if each is not None]
+                ab = steered(reference, page.L[0, 0], *answers)
                 covered = (L.shape[2] / STRIDE, L.shape[3] / STRIDE)
             yield Laid(Chroma(ab, page.size, covered, options.strength), sure)
 

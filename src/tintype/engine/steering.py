@@ -90,24 +90,26 @@ def check(model: Colorizer, options: Options) -> Reference | None:
     return next(found, None)
 
 
-def steered(reference: Reference, L: Float, answer: Prediction, without_hints: Prediction) -> Float:
+def steered(
+    reference: Reference, L: Float, answer: Prediction, without_hints: Prediction | None = None
+) -> Float:
     """The colours that a reference lends, on the cells of ``temporal.STRIDE``.
 
     Args:
         reference: what lends them.
         L: (H, W) of the picture, as the network saw it.
         answer: of this picture alone.
-        without_hints: the same, or what it was without the hints: what these change is laid over
+        without_hints: what it was without its hints, if it had any: what these change is laid over
             what the reference lends, which would override it.
 
     Returns:
         ab (2, gh, gw).
     """
-    guess, _ = guess_on_cells(without_hints, L.shape)
-    lent = reference.steer(L, guess)
-    if answer is without_hints:
-        return lent
-    return lent + guess_on_cells(answer, L.shape)[0] - guess
+    guess, _ = guess_on_cells(answer, L.shape)
+    if without_hints is None:
+        return reference.steer(L, guess)
+    bare, _ = guess_on_cells(without_hints, L.shape)
+    return reference.steer(L, bare) + guess - bare
 
 
 def guess_on_cells(answer: Prediction, view: tuple[int, int]) -> tuple[Float, Float | None]:

@@ -19,9 +19,12 @@ _MARK = ((_XMP, "CreatorTool"), (_IPTC_EXT, "DigitalSourceType"))
 # The thumbnail would show the uncoloured picture; the orientation has been applied, which may have
 # exchanged the sides; the result is RGB, whatever the original's profile was.
 _STALE_XMP = (
-    *((_TIFF, "Orientation"), (_XMP, "Thumbnails")),
-    *((_EXIF, "PixelXDimension"), (_EXIF, "PixelYDimension")),
-    *((_PHOTOSHOP, "ColorMode"), (_PHOTOSHOP, "ICCProfile")),
+    (_TIFF, "Orientation"),
+    (_XMP, "Thumbnails"),
+    (_EXIF, "PixelXDimension"),
+    (_EXIF, "PixelYDimension"),
+    (_PHOTOSHOP, "ColorMode"),
+    (_PHOTOSHOP, "ICCProfile"),
 )
 
 _DEEPEST = 100  # levels of XML; real packets have about ten

@@ -44,6 +44,7 @@ __all__ = [
     "build",
     "build_with",
     "description_of",
+    "options_of",
     "random_network",
 ]
 
@@ -81,6 +82,11 @@ def build(name: str, options: dict[str, object]) -> Network:
         raise ModelNotFound(f"There is no architecture '{name}'; known are: {known}.")
     network, config = ARCHITECTURES[name]
     return network(config(**options))
+
+
+def options_of(name: str) -> list[str]:
+    """The names of an architecture's options."""
+    return [field.name for field in dataclasses.fields(ARCHITECTURES[name][1])]
 
 
 def build_with(name: str, stored: str, changes: dict[str, object] | None = None) -> Network:

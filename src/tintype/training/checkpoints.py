@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tintype.errors import TrainingError
 from tintype.images.replacing import atomic
-from tintype.models import Network, build_with
+from tintype.models import Network, build_with, options_of
 from tintype.training.config import Recipe
 
 
@@ -167,11 +167,10 @@ def load_trained(path: Path, options: dict[str, object] | None = None) -> tuple[
     """
     tensors, metadata = _read(path)
     try:
-        architecture, stored = metadata["architecture"], metadata["options"]
-        known = build_with(architecture, stored)
-        if unknown := (options or {}).keys() - vars(known.config).keys():
+        architecture = metadata["architecture"]
+        if options and (unknown := options.keys() - options_of(architecture)):
             raise TrainingError(f"{architecture} has no option {', '.join(sorted(unknown))}.")
-        model = build_with(architecture, stored, options) if options else known
+        model = build_with(architecture, metadata["options"], options)
         model.load_state_dict(_part(tensors, "average."))
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise TrainingError(f"{path} is no usable checkpoint: {error}") from error

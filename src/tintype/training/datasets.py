@@ -18,6 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tintype.color import rgb_to_lab
 from tintype.errors import TrainingError, UnreadableImage
+from tintype.images.profiles import role_of_rgb
 from tintype.images.replacing import atomic, part_prefix
 from tintype.images.sets import DAMAGED, open_checked, pictures_in
 from tintype.training.config import Data, Phase
@@ -66,8 +67,8 @@ def _opened(data: bytes) -> Image.Image | None:
     """A picture upright in sRGB; None when it cannot be read."""
     try:
         with open_checked(data) as opened:
-            plain = opened.format != "HEIF" and "icc_profile" not in opened.info
-            if plain:
+            profile = opened.info.get("icc_profile")
+            if profile is None or (opened.mode == "RGB" and role_of_rgb(profile) == "none"):
                 return ImageOps.exif_transpose(opened).convert("RGB")
     except UnidentifiedImageError:
         pass  # HEIC, which Pillow does not know

@@ -142,7 +142,7 @@ def recipe_for(
     kind = Guided if hinted else Supervised
     # Weights that the classes were trained without would change how they are read.
     weights = getattr(network, "log_weights", None)
-    rebalancing = 0.5 if weights is None or weights.any() else 1.0
+    rebalancing = kind().rebalancing if weights is None or weights.any() else 1.0
     length = order.pictures_seen
     return Recipe(
         architecture=architecture,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tintype.errors import TrainingError
-from tintype.models import ARCHITECTURES
+from tintype.models import ARCHITECTURES, options_of
 from tintype.training.config import Phase, Recipe
 from tintype.training.objectives import OBJECTIVES
 
@@ -90,7 +90,7 @@ def _check_network(architecture: str, options: dict[str, object]) -> None:
     if architecture not in ARCHITECTURES:
         message = f"there is no architecture '{architecture}'; {_known(ARCHITECTURES)}"
         raise _WrongKeyError(("architecture",), message)
-    known = [field.name for field in dataclasses.fields(ARCHITECTURES[architecture][1])]
+    known = options_of(architecture)
     for key in options:
         if key not in known:
             message = f"{architecture} has no such option; {_known(known)}"

@@ -117,12 +117,15 @@ def _train(
             logbook.draw()
         here.wait()
 
+    def ends() -> bool:
+        """Whether nothing has got better for too long; the first trims the curves, and says it."""
+        return bool(here.agree_on([is_over(gain_by_validation(run), recipe.patience)])[0])
+
     if start is not None and seen == 0:
         yield Progress(0, total, "validating the start")
         keep()
     saved_s = time.monotonic()
-    over = seen > 0 and is_over(gain_by_validation(run), recipe.patience)
-    over = bool(here.agree_on([over])[0])  # the first trims the curves of steps that are gone
+    over = ends() and seen > 0
     while seen < total and not over:
         phase = phase_at(recipe, lengths, seen)
         try:
@@ -144,7 +147,7 @@ def _train(
         if turn:
             yield Progress(min(seen, total), total, "validating")
             keep()
-            over = bool(here.agree_on([is_over(gain_by_validation(run), recipe.patience)])[0])
+            over = ends()
 
 
 def _pictures_of(recipe: Recipe, data: Path, folder: Path, here: Processes) -> PictureCache:
