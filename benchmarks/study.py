@@ -119,7 +119,7 @@ NETWORKS = {
 
 VARIANTS |= {f"study-{name}": Variant(name, changes) for name, changes in NETWORKS.items()}
 
-BUDGET = ("phases.0.minutes=30",)
+BUDGET = ("phases.0.minutes=15",)
 """Of one core: two at a time get more done than one after the other on two."""
 
 VARIANTS |= {

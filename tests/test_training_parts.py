@@ -17,13 +17,9 @@ from tintype import zoo  # noqa: E402
 from tintype.errors import TrainingError  # noqa: E402
 from tintype.training.checkpoints import load_trained  # noqa: E402
 from tintype.training.config import Data, Optimizer, Phase, Recipe  # noqa: E402
-from tintype.training.datasets import open_cache  # noqa: E402
 from tintype.training.objectives import Guided, Supervised  # noqa: E402
 from tintype.training.records import read_rows  # noqa: E402
 from tintype.training.restore import network_of_graph  # noqa: E402
-from tintype.training.steps import new_task  # noqa: E402
-from tintype.training.tasks import Batch  # noqa: E402
-from tintype.training.tasks.supervised import SupervisedTask  # noqa: E402
 from tintype.training.trainer import train  # noqa: E402
 
 FROZEN = ("trunk", "context", "up16", "up8", "up4", "last", "regression", "classes")
@@ -71,53 +67,15 @@ def test_a_model_teaches_and_lends_its_trunk(data: Path, recipe: Recipe) -> None
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
-def test_a_teacher_teaches_each_head(data: Path, recipe: Recipe, export_small: ExportSmall) -> None:
-    path = export_small("tintype")[1].path
-    objective = Supervised(
-        regression=0.0, classes=0.0, teaching=1.0, teaching_classes=1.0, teacher=str(path)
-    )
-    options = dataclasses.asdict(network_of_graph(path).network.config)
-    task = new_task(
-        dataclasses.replace(recipe, options=options, objective=objective),
-        data,
-        open_cache(recipe.data, data, data / "cache"),
-        path,
-    )
-    assert isinstance(task, SupervisedTask)
-    task.model.eval()  # as the teacher, whom it is like
-    L = torch.rand(2, 1, 32, 32) * 100
-    batch = Batch(L, torch.cat([L, torch.zeros(2, 2, 32, 32)], 1), torch.zeros(2).long(), [1, 2])
-
-    def terms() -> dict[str, float]:
-        found = task.losses("model", batch, np.random.default_rng(1))
-        return {name: float(term.detach()) for name, term in found.items()}
-
-    like = terms()
-    assert like["teaching"] < 0.01
-    with torch.no_grad():
-        task.model.get_submodule("classes").weight.zero_()
-    unlike = terms()
-    assert unlike["teaching_classes"] > like["teaching_classes"] + 0.05
-    assert unlike["teaching"] == like["teaching"]
-
-
-def test_a_teacher_without_classes_teaches_none(
+def test_a_pupil_may_be_finer_than_its_teacher(
     data: Path, recipe: Recipe, export_small: ExportSmall
 ) -> None:
-    objective = Supervised(teaching_classes=1.0, teacher="tintype-fast")
-    with pytest.raises(TrainingError, match="int8"):
-        trained(dataclasses.replace(recipe, objective=objective), data)
-    objective = Supervised(teaching_classes=1.0, teacher=str(export_small("baseline")[1].path))
-    with pytest.raises(TrainingError, match="not both colours and classes"):
-        trained(dataclasses.replace(recipe, objective=objective), data)
-
-
-def test_a_pupil_may_be_finer_than_its_teacher(data: Path, recipe: Recipe) -> None:
+    teacher = str(export_small("tintype")[1].path)
     fine = dataclasses.replace(
         recipe,
         architecture="baseline",
         options={},
-        objective=Supervised(regression=0.0, classes=0.0, teaching=1.0),
+        objective=Supervised(regression=0.0, classes=0.0, teaching=1.0, teacher=teacher),
     )
     rows = read_rows(trained(fine, data) / "log.csv")
     assert {row["term"] for row in rows} >= {"loss", "teaching"}

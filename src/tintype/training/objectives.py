@@ -28,9 +28,7 @@ class Supervised:
             the kinds are the pictures' labels.
         teaching: weight of the distance between predicted colour and that of a teacher, who sees
             L undisturbed.
-        teaching_classes: weight of the cross-entropy of the classes against the teacher's; the
-            colours are then those of its head for colours, and not what it makes of both.
-        teacher: name of the model in the zoo that teaches, or path of an .onnx.
+        teacher: name of the model in the zoo that teaches, or the path of an .onnx.
     """
 
     regression: float = 0.5
@@ -45,7 +43,6 @@ class Supervised:
     colourfulness: float = 0.0
     scenes: float = 0.0
     teaching: float = 0.0
-    teaching_classes: float = 0.0
     teacher: str = "tintype"
 
 

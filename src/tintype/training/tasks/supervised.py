@@ -49,8 +49,7 @@ class SupervisedTask(Task):
         if objective.perceptual:
             name = objective.perceptual_encoder
             self.perceptual = Perceptual(setting.data / name if name else None)
-        taught = objective.teaching or objective.teaching_classes
-        self.teacher = Teacher(objective.teacher) if taught else None
+        self.teacher = Teacher(objective.teacher) if objective.teaching else None
 
     def _cross_entropy(self, setting: Setting) -> BinsCrossEntropy | PaletteCrossEntropy:
         classes, objective = self.model.classes_of(), self.objective
@@ -104,10 +103,10 @@ class SupervisedTask(Task):
         objective = self.objective
         terms: dict[str, tuple[float, Tensor]] = {}
         if objective.regression:
-            distance = self._distance(prediction, batch.lab)
+            distance = self._distance(prediction, batch)
             terms["regression"] = objective.regression, distance
         if self.teacher is not None:
-            terms |= self._lessons(self.teacher, prediction, batch, rng)
+            terms["teaching"] = objective.teaching, self._taught(self.teacher, prediction, batch)
         if self.cross_entropy is not None and prediction.logits is not None:
             entropy, least = self._classify(self.cross_entropy, prediction.logits, batch, rng)
             terms["classes"] = objective.classes, entropy
@@ -118,61 +117,26 @@ class SupervisedTask(Task):
             terms |= self._appearance(prediction, batch)
         return terms
 
-    def _distance(self, prediction: Prediction, lab: Tensor) -> Tensor:
+    def _distance(self, prediction: Prediction, batch: Batch) -> Tensor:
         if prediction.colour is None:
             raise TrainingError(
                 f"The architecture '{self.recipe.architecture}' predicts classes only: "
                 "set the objective's weights of regression and teaching to 0."
             )
-        true = self.model.target(shrunk(lab, prediction.colour.shape[-2:]))
+        true = self.model.target(shrunk(batch.lab, prediction.colour.shape[-2:]))
         unit = 110.0 / self.model.colour_span
         kind, beta = self.objective.distance, self.objective.huber_beta
         return colour_distance(prediction.colour, true, kind, beta, unit)
 
-    def _lessons(
-        self, teacher: Teacher, prediction: Prediction, batch: Batch, rng: np.random.Generator
-    ) -> dict[str, tuple[float, Tensor]]:
-        """The distances from what the teacher makes of the same pictures, undisturbed."""
-        objective, L = self.objective, batch.lab[:, :1]
-        if not objective.teaching_classes:
-            with self.autocast(L):
-                ab = teacher.ab(L)
-            return {"teaching": (objective.teaching, self._taught(ab, prediction, L))}
-        with self.autocast(L):
-            ab, logits = teacher.heads(L)
-        entropy = self._taught_classes(logits, prediction.logits, rng)
-        return {
-            "teaching": (objective.teaching, self._taught(ab, prediction, L)),
-            "teaching_classes": (objective.teaching_classes, entropy),
-        }
-
-    def _taught(self, ab: Tensor, prediction: Prediction, L: Tensor) -> Tensor:
-        lab = torch.cat([shrunk(L, ab.shape[-2:]), ab], 1)
+    def _taught(self, teacher: Teacher, prediction: Prediction, batch: Batch) -> Tensor:
+        """The distance from what the teacher makes of the same pictures."""
+        with self.autocast(batch.L):
+            ab = teacher.ab(batch.lab[:, :1])
+        lab = torch.cat([shrunk(batch.lab[:, :1], ab.shape[-2:]), ab], 1)
         colour = prediction.colour
         if colour is not None and colour.shape[-1] > ab.shape[-1]:  # finer than the teacher's
             prediction = prediction._replace(colour=shrunk(colour, ab.shape[-2:]))
-        return self._distance(prediction, lab)
-
-    def _taught_classes(
-        self, wanted: Tensor, logits: Tensor | None, rng: np.random.Generator
-    ) -> Tensor:
-        """Cross-entropy against the teacher's classes, brought to our rebalancing."""
-        if logits is None or logits.shape != wanted.shape:
-            raise TrainingError("The teacher has other classes than the network.")
-        classes = self.model.classes_of()
-        if classes is not None and classes.log_weights is not None:
-            wanted = wanted + classes.log_weights[:, None, None]
-        some, ours = self._some_places(rng, wanted, logits)
-        return functional.cross_entropy(ours.float(), some.softmax(1))
-
-    def _some_places(self, rng: np.random.Generator, *maps: Tensor) -> list[Tensor]:
-        """(n,C) of maps (N,C,h,w), at the same one of ``class_step`` rows and columns."""
-        step = self.objective.class_step
-        down, right = (int(v) for v in rng.integers(0, step, 2))
-        return [
-            part[..., down::step, right::step].permute(0, 2, 3, 1).reshape(-1, part.shape[1])
-            for part in maps
-        ]
+        return self._distance(prediction, batch._replace(lab=lab))
 
     def _classify(
         self,
@@ -182,7 +146,12 @@ class SupervisedTask(Task):
         rng: np.random.Generator,
     ) -> tuple[Tensor, Tensor]:
         true = shrunk(batch.lab, logits.shape[-2:])
-        flat_logits, colours = self._some_places(rng, logits, true)
+        step = self.objective.class_step
+        down, right = (int(v) for v in rng.integers(0, step, 2))
+        flat_logits, colours = (
+            part[..., down::step, right::step].permute(0, 2, 3, 1).reshape(-1, part.shape[1])
+            for part in (logits, true)
+        )
         if isinstance(loss, PaletteCrossEntropy):
             colours = lab_to_rgb(colours).clamp(0, 1)
         answer: tuple[Tensor, Tensor] = loss(flat_logits, colours)
