@@ -81,6 +81,7 @@ VARIANTS = {
             "optimizer.rate=5e-4",
             "optimizer.betas=[0.5, 0.999]",
             "optimizer.clip=1000",
+            *SHORT,
         ),
     ),
 }
@@ -119,7 +120,7 @@ NETWORKS = {
 
 VARIANTS |= {f"study-{name}": Variant(name, changes) for name, changes in NETWORKS.items()}
 
-BUDGET = ("phases.0.minutes=15",)
+BUDGET = ("phases.0.minutes=12",)
 """Of one core: two at a time get more done than one after the other on two."""
 
 VARIANTS |= {
