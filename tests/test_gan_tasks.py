@@ -109,6 +109,7 @@ def test_masks_name_the_greys_own_domain_or_none() -> None:
     assert named.domain.tolist() == [0, 1]
     mean = cycle_task(without_domain=1.0)
     assert mean.unpaired(batch).wanted.tolist() == [[0.5, 0.5]] * 2
+    assert mean.unpaired(batch).mask.tolist() == [[0.5, 0.5]] * 2  # or nothing teaches its colours
     with torch.no_grad():
         assert mean.losses("generator", batch, rng())["domain"] == 0
 

@@ -122,7 +122,8 @@ class Cycle:
         cycle: weight of the mean absolute error after going there and back.
         domain: weight of the cross-entropy of the domain, for both sides.
         identity: weight of "what is grey already stays as it is", for the way to grey.
-        without_domain: how often a grey is coloured for the mean of all domains.
+        without_domain: how often a picture is coloured for the mean of all domains, as it is later
+            when nobody names one.
     """
 
     discriminator_width: int = 64

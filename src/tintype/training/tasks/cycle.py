@@ -40,7 +40,7 @@ class Unpaired(NamedTuple):
         named: (n,) which of them name one domain, instead of the mean of all.
         label: (n,) the domains of the greys.
         picture: (n,3,H,W) lightness and ab in [-1,1], of the second half.
-        mask: (n,domains) the mask vectors of the pictures.
+        mask: (n,domains) the mask vectors that the pictures are coloured again for.
         domain: (n,) their domains.
     """
 
@@ -114,16 +114,17 @@ class CycleTask(Task):
             )
         label, domain = batch.label[:half], batch.label[half : 2 * half]
         masks = torch.eye(self.model.config.domains).to(batch.L)
-        shares = torch.tensor([rng.random() for rng in batch.rngs()[:half]])
-        drawn = shares >= self.objective.without_domain
-        named = drawn.to(label.device)
-        wanted = torch.where(named[:, None], masks[label], masks.mean(0))
+        shares = torch.tensor([rng.random() for rng in batch.rngs()[: 2 * half]])
+        drawn = (shares >= self.objective.without_domain).to(label.device)
+        # Pictures, too, for the mean: only their way back says which colours are the true ones.
+        chosen = torch.where(drawn[:, None], masks[torch.cat([label, domain])], masks.mean(0))
+        named, wanted, mask = drawn[:half], chosen[:half], chosen[half:]
         ab = batch.lab[half : 2 * half, 1:]
         # With the lightness that the network is given, grain and fading included: else these alone
         # would tell true from made, and the made ones can do nothing about it.
         picture = torch.cat([batch.L[half : 2 * half] / 50 - 1, ab / self.model.colour_span], 1)
         grey = batch.L[:half] / 50 - 1
-        return Unpaired(grey, wanted, named, label, picture, masks[domain], domain)
+        return Unpaired(grey, wanted, named, label, picture, mask, domain)
 
     def to_picture(self, grey: Tensor, mask: Tensor) -> Tensor:
         """Greys (n,1,H,W) in [-1,1] with colours (n,3,H,W) in [-1,1] for mask vectors."""
