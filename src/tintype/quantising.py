@@ -13,6 +13,7 @@ import logging
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,14 @@ from tintype.images import read_image
 from tintype.images.sets import pictures_in
 from tintype.runtime import onnx_runtime
 
+if TYPE_CHECKING:
+    import onnx
+
 Feed = dict[str, NDArray[np.float32]]
 """A graph's inputs by name."""
 
 _FATAL, _WARNINGS = 4, 2  # of ONNX Runtime's log; the second is what it begins with
+SMALL = 1024  # tensors with fewer values stay float32: they are shapes, constants and biases
 _ROUNDED = ["Conv", "ConvTranspose", "Add", "Relu", "MaxPool", "Resize"]
 
 
@@ -75,8 +80,39 @@ def quantise(graph: Path, target: Path, examples: Iterable[Feed]) -> Path:
         finally:
             logging.disable(logging.NOTSET)
             onnx_runtime().set_default_logger_severity(_WARNINGS)
+        _save_halved(made)
         made.replace(target)
     return target
+
+
+def _save_halved(path: Path) -> None:
+    """Store as fp16 what stayed float: the part that follows hints."""
+    import onnx
+
+    graph = onnx.load(path)
+    store_as_half(graph)
+    onnx.save(graph, path)
+
+
+def store_as_half(graph: onnx.ModelProto) -> None:
+    """Store large fp32 weights as fp16, each behind a Cast that the runtime folds."""
+    import onnx
+    from onnx import numpy_helper
+
+    casts = []
+    for tensor in graph.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.ndim > 1 and values.size >= SMALL:
+            original = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{original}.half"))
+            casts.append(
+                onnx.helper.make_node(
+                    "Cast", [f"{original}.half"], [original], to=onnx.TensorProto.FLOAT
+                )
+            )
+    nodes = [*casts, *graph.graph.node]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
 
 
 def is_int8(graph: Path) -> bool:

@@ -23,13 +23,13 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tintype.errors import TrainingError
 from tintype.export.on_request import compute_on_request
 from tintype.models import Network, description_of
+from tintype.quantising import SMALL, store_as_half
 from tintype.runtime import Session
 
 PARITY_AB = 0.05
@@ -42,8 +42,6 @@ OPSET = 18
 
 Probe = dict[str, NDArray[np.float32]]
 """A graph's inputs by name, in their order: L and, where the network takes them, the others."""
-
-_SMALL = 1024  # tensors with fewer values stay float32: they are shapes, constants and biases
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def export(model: Network, target: Path, name: str, version: str, working_size: 
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         part = Path(folder) / target.name
         graph = _graph(model, probes[0])
-        _store_as_half(graph)
+        store_as_half(graph)
         architecture, options = description_of(model)
         metadata = {
             "name": name,
@@ -199,7 +197,7 @@ def _buffers(model: nn.Module) -> dict[str, object]:
 @torch.no_grad()
 def _round_to_half(model: nn.Module) -> None:
     for parameter in model.parameters():
-        if parameter.numel() >= _SMALL:
+        if parameter.numel() >= SMALL:
             parameter.copy_(parameter.half().float())
 
 
@@ -273,24 +271,6 @@ def _graph(model: Network, example: Probe) -> onnx.ModelProto:
     _strip(graph)
     compute_on_request(graph)
     return graph
-
-
-def _store_as_half(graph: onnx.ModelProto) -> None:
-    """Store large fp32 initialisers as fp16, each behind a Cast that the runtime folds."""
-    casts = []
-    for tensor in graph.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype == np.float32 and values.size >= _SMALL:
-            original = tensor.name
-            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{original}.half"))
-            casts.append(
-                onnx.helper.make_node(
-                    "Cast", [f"{original}.half"], [original], to=onnx.TensorProto.FLOAT
-                )
-            )
-    nodes = [*casts, *graph.graph.node]
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
 
 
 def _strip(graph: onnx.ModelProto) -> None:
