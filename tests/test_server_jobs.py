@@ -69,7 +69,7 @@ def test_a_film_is_done_watched_and_fetched_in_parts(client: TestClient, tmp_pat
 
 
 def test_a_sample_of_a_film_is_there_first(client: TestClient, tmp_path: Path) -> None:
-    film = write_film(tmp_path / "a.mp4", 250, codec="libx264")
+    film = write_film(tmp_path / "a.mp4", 1000, codec="libx264")  # longer than events are apart
     sent = {"file": ("a.mp4", film.read_bytes())}
     job = client.post("/v1/jobs", files=sent, data={"sample": "0.4s@1"}).json()
     address = f"/v1/jobs/{job['id']}/sample"
