@@ -31,8 +31,10 @@ Feed = dict[str, NDArray[np.float32]]
 """A graph's inputs by name."""
 
 _FATAL, _WARNINGS = 4, 2  # of ONNX Runtime's log; the second is what it begins with
-SMALL = 1024  # tensors with fewer values stay float32: they are shapes, constants and biases
 _ROUNDED = ["Conv", "ConvTranspose", "Add", "Relu", "MaxPool", "Resize"]
+
+SMALL = 1024
+"""Tensors with fewer values stay float32: they are shapes, constants and biases."""
 
 
 def quantise(graph: Path, target: Path, examples: Iterable[Feed]) -> Path:
