@@ -48,6 +48,8 @@ SHORT = ("phases.0.pictures=25008", "optimizer.warmup_pictures=2400")
 ALL_SOURCES = "{utkface-: 0.3, caltech101-: 0.5, msed-: 0.5}"
 OPEN_SOURCES = "{utkface-: 0, caltech101-: 0.5, msed-: 0}"
 """Without the pictures for non-commercial use and those of no usable licence."""
+SCENERY = '{"": 0, intel-scenes-: 1}'
+"""Landscapes, streets and buildings alone: 1,983 pictures, as many as "few" has of all kinds."""
 TOPS = {"-top1": {"top": 1}, "-top3": {"top": 3}}
 
 VARIANTS = {
@@ -72,6 +74,8 @@ VARIANTS = {
     ),
     "sources-all": Variant(OBJECTIVES, (*BOTH, *SHORT, f"data.source_weights={ALL_SOURCES}")),
     "sources-open": Variant(OBJECTIVES, (*BOTH, *SHORT, f"data.source_weights={OPEN_SOURCES}")),
+    "scenery": Variant(OBJECTIVES, (*BOTH, *SHORT, f"data.source_weights={SCENERY}")),
+    "few": Variant(OBJECTIVES, (*BOTH, *SHORT, "data.share=0.04")),
     "adversarial": Variant(
         OBJECTIVES,
         (
@@ -119,6 +123,26 @@ NETWORKS = {
 """What brings each network to about 2 GMAC at 256², where its recipe is larger."""
 
 VARIANTS |= {f"study-{name}": Variant(name, changes) for name, changes in NETWORKS.items()}
+
+TRIAL = ("phases.0.pictures=25008", "validate_every=8336")
+ENCODER = "encoders/resnet18_conv1_layer1-3_bnfolded_fp16.npz"
+PEOPLE = (
+    "{utkface-: 0, msed-: 0, caltech101-: 0.5, helen-: 2, lfw-: 2, ccp-: 2, human-seg-: 2, "
+    "prajnasb-: 2, stanford40-: 2, bangla-: 2}"
+)
+
+TRIALS = {
+    "": (),
+    "-perceptual": ("objective.perceptual=2", f"objective.perceptual_encoder={ENCODER}"),
+    "-colourful": ("objective.colourfulness=10",),
+    "-people": (f"data.source_weights={PEOPLE}",),
+    "-lambda25": ("objective.rebalancing=0.25",),
+    "-lambda75": ("objective.rebalancing=0.75",),
+    "-large": ("options.context_width=384", "options.decoder_widths=[224, 160, 96]"),
+}
+"""Changes to the first stage of the default network, each by itself: docs/training-log.md."""
+
+VARIANTS |= {f"trial{name}": Variant("tintype", (*TRIAL, *how)) for name, how in TRIALS.items()}
 
 BUDGET = ("phases.0.minutes=12",)
 """Of one core: two at a time get more done than one after the other on two."""
