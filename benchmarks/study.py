@@ -135,6 +135,11 @@ TRIALS = {
     "": (),
     "-perceptual": ("objective.perceptual=2", f"objective.perceptual_encoder={ENCODER}"),
     "-colourful": ("objective.colourfulness=1",),
+    "-appearance": (
+        "objective.perceptual=2",
+        f"objective.perceptual_encoder={ENCODER}",
+        "objective.colourfulness=1",
+    ),
     "-people": (f"data.source_weights={PEOPLE}",),
     "-lambda25": ("objective.rebalancing=0.25",),
     "-lambda75": ("objective.rebalancing=0.75",),
