@@ -145,7 +145,7 @@ TRIALS = {
     "-lambda75": ("objective.rebalancing=0.75",),
     "-large": ("options.context_width=384", "options.decoder_widths=[224, 160, 96]"),
 }
-"""Changes to the first stage of the default network, each by itself: docs/training-log.md."""
+"""Changes to the first stage of the default network: docs/training-log.md; not run: appearance."""
 
 VARIANTS |= {f"trial{name}": Variant("tintype", (*TRIAL, *how)) for name, how in TRIALS.items()}
 
