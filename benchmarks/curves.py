@@ -9,18 +9,18 @@ with --per so many against epochs. A run of several sets or heads shows its firs
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+
+from tintype.training.records import read_rows
 
 COLUMNS = {"gain_db": "PSNR over grey, dB", "ssim_of_first": "SSIM of one picture"}
 
 
 def curve(run: Path, per: int) -> tuple[list[float], dict[str, list[float]]]:
     """Where a run was validated, in units of ``per`` pictures, and what each column said."""
-    with (run / "validation.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(run / "validation.csv")
     first = [row for row in rows if (row["set"], row["head"]) == (rows[0]["set"], rows[0]["head"])]
     seen = [int(row["pictures"]) / per for row in first]
     return seen, {name: [float(row[name]) for row in first] for name in COLUMNS}

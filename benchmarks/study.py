@@ -91,7 +91,7 @@ VARIANTS = {
 }
 
 SAME = ("phases.0.pictures=25008", "validate_every=8336")
-"""What every architecture sees: the same 25,008 crops of the same pictures."""
+"""What every architecture and every trial sees: the same 25,008 crops of the same pictures."""
 
 COMMON = (
     "phases=[{pictures: 25008, batch: 48, size: 128, crops: [128, 160]}]",
@@ -124,30 +124,26 @@ NETWORKS = {
 
 VARIANTS |= {f"study-{name}": Variant(name, changes) for name, changes in NETWORKS.items()}
 
-TRIAL = ("phases.0.pictures=25008", "validate_every=8336")
-ENCODER = "encoders/resnet18_conv1_layer1-3_bnfolded_fp16.npz"
-PEOPLE = (
-    "{utkface-: 0, msed-: 0, caltech101-: 0.5, helen-: 2, lfw-: 2, ccp-: 2, human-seg-: 2, "
-    "prajnasb-: 2, stanford40-: 2, bangla-: 2}"
+PERCEPTUAL = (
+    "objective.perceptual=2",
+    "objective.perceptual_encoder=encoders/resnet18_conv1_layer1-3_bnfolded_fp16.npz",
 )
+COLOURFUL = ("objective.colourfulness=1",)
+PEOPLE = ("helen-", "lfw-", "ccp-", "human-seg-", "prajnasb-", "stanford40-", "bangla-")
 
 TRIALS = {
     "": (),
-    "-perceptual": ("objective.perceptual=2", f"objective.perceptual_encoder={ENCODER}"),
-    "-colourful": ("objective.colourfulness=1",),
-    "-appearance": (
-        "objective.perceptual=2",
-        f"objective.perceptual_encoder={ENCODER}",
-        "objective.colourfulness=1",
-    ),
-    "-people": (f"data.source_weights={PEOPLE}",),
+    "-perceptual": PERCEPTUAL,
+    "-colourful": COLOURFUL,
+    "-appearance": (*PERCEPTUAL, *COLOURFUL),
+    "-people": tuple(f"data.source_weights.{prefix}=2" for prefix in PEOPLE),
     "-lambda25": ("objective.rebalancing=0.25",),
     "-lambda75": ("objective.rebalancing=0.75",),
     "-large": ("options.context_width=384", "options.decoder_widths=[224, 160, 96]"),
 }
 """Changes to the first stage of the default network: docs/training-log.md; not run: appearance."""
 
-VARIANTS |= {f"trial{name}": Variant("tintype", (*TRIAL, *how)) for name, how in TRIALS.items()}
+VARIANTS |= {f"trial{name}": Variant("tintype", (*SAME, *how)) for name, how in TRIALS.items()}
 
 BUDGET = ("phases.0.minutes=12",)
 """Of one core: two at a time get more done than one after the other on two."""
