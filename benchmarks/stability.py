@@ -1,11 +1,13 @@
-"""Whether colours swing with what should not matter: mean ΔE (CIE76) from the picture as it is.
+"""Whether colours swing with what should not matter: how far they are from the picture as it is.
 
     python benchmarks/stability.py FOLDER [--model NAME|FILE]
 
 Each picture of the folder is colorized as it is, at other sizes (the whole scan reduced or
-enlarged, the engine choosing its own working size), at other working sizes, with a tenth cut off at
-one side or the other, and a little lighter, darker, harder and softer. The ab of both results are
-brought to 128×128 and compared there, of a cut one with the same part of the whole.
+enlarged, the engine choosing its own working size), at other working sizes, with a tenth cut off
+at one side or the other, and a little lighter, darker, harder and softer. The colours of both
+results are brought to 128×128 and compared there, of a cut one with the same part of the whole, at
+the L of the picture as it is: by CIEDE2000, and by the plain distance in ab. The mean over the
+pictures, and the worst of them.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from PIL import Image
 
 from tintype import Colorizer, Options
 from tintype.color import rgb_to_lab
+from tintype.evaluation.metrics import delta_e2000
 from tintype.images import SUFFIXES
 
 FACTORS = (0.25, 0.5, 2.0, 4.0)
@@ -73,10 +76,10 @@ def coloured(colorizer: Colorizer, grey: Image.Image, options: Options) -> Image
     return Image.fromarray(np.asarray(colorizer.colorize(np.asarray(grey), options)))
 
 
-def ab_of(rgb: Image.Image) -> np.ndarray:
-    """ab, area-averaged to (128, 128, 2)."""
+def lab_of(rgb: Image.Image) -> np.ndarray:
+    """Lab, area-averaged to (128, 128, 3)."""
     small = np.asarray(rgb.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX))
-    return rgb_to_lab(small / 255)[..., 1:]
+    return rgb_to_lab(small / 255)
 
 
 def main() -> None:
@@ -86,16 +89,23 @@ def main() -> None:
     parser.add_argument("--model", default="tintype")
     given = parser.parse_args()
     colorizer = Colorizer.load(given.model)
-    sums: dict[str, list[float]] = {}
+    sums: dict[str, list[tuple[float, float]]] = {}
     for path in sorted(p for p in given.folder.iterdir() if p.suffix.lower() in SUFFIXES):
         grey = Image.open(path).convert("L")
         own = coloured(colorizer, grey, Options())
         for change in changes(grey):
-            other = ab_of(coloured(colorizer, change.picture, change.options))
-            error = np.hypot(*np.moveaxis(other - ab_of(own.crop(change.box)), -1, 0))
-            sums.setdefault(change.name, []).append(float(error.mean()))
-    for name, errors in sums.items():
-        sys.stdout.write(f"{name:30} mean {np.mean(errors):.2f}  worst {max(errors):.2f}\n")
+            as_it_is = lab_of(own.crop(change.box))
+            other = lab_of(coloured(colorizer, change.picture, change.options))
+            other[..., 0] = as_it_is[..., 0]
+            away = np.linalg.norm(other - as_it_is, axis=-1)
+            means = delta_e2000(other, as_it_is).mean(), away.mean()
+            sums.setdefault(change.name, []).append((float(means[0]), float(means[1])))
+    sys.stdout.write("| change | ΔE2000 | worst | in ab | worst |\n|---|---|---|---|---|\n")
+    for name, found in sums.items():
+        cells = zip(np.mean(found, 0), np.max(found, 0), strict=True)
+        sys.stdout.write(
+            f"| {name} | " + " | ".join(f"{a:.1f} | {b:.1f}" for a, b in cells) + " |\n"
+        )
 
 
 if __name__ == "__main__":

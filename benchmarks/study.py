@@ -136,12 +136,16 @@ TRIALS = {
     "-perceptual": PERCEPTUAL,
     "-colourful": COLOURFUL,
     "-appearance": (*PERCEPTUAL, *COLOURFUL),
+    "-appearance-more": (*PERCEPTUAL, *COLOURFUL, "objective.perceptual=6"),
+    "-new-film": ("film.tone=0", "film.grain=0", "film.blur=0"),
+    "-orthochromatic": ("film.orthochromatic=0.5",),
+    "-worn": ("film.vignette=0.2", "film.jpeg=0.2", "film.fading=0.1"),
     "-people": tuple(f"data.source_weights.{prefix}=2" for prefix in PEOPLE),
     "-lambda25": ("objective.rebalancing=0.25",),
     "-lambda75": ("objective.rebalancing=0.75",),
     "-large": ("options.context_width=384", "options.decoder_widths=[224, 160, 96]"),
 }
-"""Changes to the first stage of the default network: docs/training-log.md; not run: appearance."""
+"""Changes to the first stage of the default network: docs/training-log.md."""
 
 VARIANTS |= {f"trial{name}": Variant("tintype", (*SAME, *how)) for name, how in TRIALS.items()}
 

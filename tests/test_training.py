@@ -18,6 +18,7 @@ import image_samples as samples
 torch = pytest.importorskip("torch")
 
 from tintype.bins import in_gamut_centres, rebalancing_weights, soft_encode  # noqa: E402
+from tintype.color import rgb_to_lab  # noqa: E402
 from tintype.errors import TrainingError  # noqa: E402
 from tintype.models import ARCHITECTURES, build  # noqa: E402
 from tintype.training import augment, datasets, losses, trainer  # noqa: E402
@@ -299,11 +300,13 @@ def rngs(n: int) -> list[np.random.Generator]:
     return [np.random.default_rng((1, i)) for i in range(n)]
 
 
-@pytest.mark.parametrize("use", ["tone", "grain", "blur", "fading", "scratches"])
+@pytest.mark.parametrize(
+    "use", ["tone", "grain", "blur", "fading", "scratches", "vignette", "jpeg"]
+)
 def test_disturbed_lightness_stays_in_range_and_is_repeatable(use: str) -> None:
     L = torch.linspace(0, 100, 4 * 32 * 32).reshape(4, 1, 32, 32)
     L = L + torch.rand(L.shape, generator=torch.manual_seed(0))
-    none = dataclasses.asdict(Film(0, 0, 0, 0, 0))
+    none = dict.fromkeys(dataclasses.asdict(Film()), 0)
     film = Film(**none | {use: 1.0})
     first = augment.disturb_lightness(L, film, rngs(4))
     assert first.min() >= 0
@@ -314,6 +317,18 @@ def test_disturbed_lightness_stays_in_range_and_is_repeatable(use: str) -> None:
     assert torch.equal(first[1:2], second)  # a picture's own, whoever is beside it
     untouched = augment.disturb_lightness(L, Film(**none), rngs(4))
     assert (untouched - L.clamp(0, 100)).abs().max() < 0.02
+
+
+def test_old_film_sees_reds_dark_and_blues_light() -> None:
+    rgb = torch.cat([torch.eye(3), torch.full((1, 3), 0.5)])[None, :, :, None].transpose(1, 2)
+    L = rgb_to_lab(rgb, axis=1)[:, :1]
+    seen = augment.film_lightness(L, rgb, Film(orthochromatic=1.0), rngs(1))
+    change = (seen - L)[0, 0, :, 0]
+    assert change[0] < -5
+    assert change[2] > 5
+    assert abs(change[3]) < 0.01  # a grey is as light as it was
+    assert torch.equal(seen, augment.film_lightness(L, rgb, Film(orthochromatic=1.0), rngs(1)))
+    assert torch.equal(L, augment.film_lightness(L, rgb, Film(), rngs(1)))
 
 
 def test_rotation_turns_and_leaves_no_empty_corner() -> None:

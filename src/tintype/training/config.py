@@ -107,6 +107,9 @@ class Film:
         blur: a slight blur of L.
         fading: a side or corner that has faded to a light grey.
         scratches: light and dark lines along the picture, and dust.
+        orthochromatic: greys as of emulsions that hardly see red, or nothing but blue.
+        vignette: darker towards the corners.
+        jpeg: compressed and decoded again, at a quality of 20 to 70.
     """
 
     tone: float = 0.3
@@ -114,6 +117,9 @@ class Film:
     blur: float = 0.1
     fading: float = 0.0
     scratches: float = 0.0
+    orthochromatic: float = 0.0
+    vignette: float = 0.0
+    jpeg: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ _ABANDONED_S = 3600
 
 _LONGEST = 16  # times the short side: longer ones are no photographs, and large when enlarged
 
-Use = Literal["crop", "film", "task"]
+Use = Literal["crop", "film", "task", "emulsion"]
 
 
 def decode_rgb(data: bytes, size: tuple[int, int] | int) -> NDArray[np.uint8] | None:
@@ -182,7 +182,7 @@ class Sampler:
         return np.random.default_rng(self.row_seed(step, row, use))
 
 
-_USES: dict[Use, int] = {"crop": 4, "film": 5, "task": 6}
+_USES: dict[Use, int] = {"crop": 4, "film": 5, "task": 6, "emulsion": 7}
 
 
 def open_cache(data: Data, root: Path, folder: Path) -> PictureCache:

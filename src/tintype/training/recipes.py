@@ -25,6 +25,7 @@ _EXPONENT = re.compile(r"[+-]?\d+[eE][+-]?\d+")
 _SHARES: set[str | int] = {
     *("share", "betas", "ema_decay", "rebalancing"),
     *("flip", "tone", "grain", "blur", "fading", "scratches"),
+    *("orthochromatic", "vignette", "jpeg"),
 }
 _POSITIVE: set[str | int] = {
     *("share", "short_side", "validation_limit", "validation_size"),

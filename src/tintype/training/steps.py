@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tintype.errors import TrainingError
 from tintype.models import Network, build
 from tintype.models.blocks import ResNet18Trunk
-from tintype.training.augment import disturb_lightness, rotate
+from tintype.training.augment import disturb_lightness, film_lightness, rotate
 from tintype.training.checkpoints import load_average
 from tintype.training.config import Phase, Recipe
 from tintype.training.datasets import PictureCache, Sampler, draw_weights
@@ -183,6 +183,9 @@ class Stepper:
         lab, rgb = lab_of_crops(crops, phase.size, self.here.device, self.sampler.cache.ready)
         L = lightness_of_luma(rgb) if self.recipe.data.grey == "luma" else lab[:, :1]
         rngs = [self.sampler.row_rng(step, row, "film") for row in rows]
+        if self.recipe.film.orthochromatic:
+            emulsions = [self.sampler.row_rng(step, row, "emulsion") for row in rows]
+            L = film_lightness(L, rgb, self.recipe.film, emulsions)
         both = rotate(torch.cat([L, lab], 1), self.recipe.augment.rotation, rngs)
         L = disturb_lightness(both[:, :1], self.recipe.film, rngs)
         own = [self.sampler.row_seed(step, row, "task") for row in rows]
