@@ -140,6 +140,8 @@ TRIALS = {
     "-new-film": ("film.tone=0", "film.grain=0", "film.blur=0"),
     "-orthochromatic": ("film.orthochromatic=0.5",),
     "-worn": ("film.vignette=0.2", "film.jpeg=0.2", "film.fading=0.1"),
+    "-trunk-slow": ("optimizer.trunk_rate=6.0e-5",),
+    "-trunk-fast": ("optimizer.trunk_rate=6.0e-4",),
     "-people": tuple(f"data.source_weights.{prefix}=2" for prefix in PEOPLE),
     "-lambda25": ("objective.rebalancing=0.25",),
     "-lambda75": ("objective.rebalancing=0.75",),
