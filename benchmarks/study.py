@@ -100,6 +100,9 @@ COMMON = (
 )
 """The same, and the optimizer of the others, for networks whose recipe is for a longer training."""
 
+PLAIN = "objective={}"
+"""Regression and classes alone, as the default's recipe had it before version 4."""
+
 NETWORKS = {
     "baseline": SAME,
     "autoencoder": (*SAME, "options.width=33"),
@@ -109,7 +112,7 @@ NETWORKS = {
     "unetpp": (*SAME, "options.width=8"),
     "eccv16": (*COMMON, "options.width=14"),
     "siggraph17": (*COMMON, "options.width=10"),
-    "tintype": (*COMMON, "options.context_width=128", "options.decoder_widths=[64, 48, 48]"),
+    "tintype": (*COMMON, PLAIN, "options.context_width=128", "options.decoder_widths=[64, 48, 48]"),
     "pix2pix": SAME,
     "dcgan": SAME,
     "scgan": SAME,
@@ -149,7 +152,9 @@ TRIALS = {
 }
 """Changes to the first stage of the default network: docs/training-log.md."""
 
-VARIANTS |= {f"trial{name}": Variant("tintype", (*SAME, *how)) for name, how in TRIALS.items()}
+VARIANTS |= {
+    f"trial{name}": Variant("tintype", (*SAME, PLAIN, *how)) for name, how in TRIALS.items()
+}
 
 BUDGET = ("phases.0.minutes=12",)
 """Of one core: two at a time get more done than one after the other on two."""
