@@ -129,6 +129,7 @@ def window_picture(sample: Path, target: Path) -> None:
 def main() -> None:
     """Take them all."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         made = [sys.executable, str(ROOT / "examples" / "sample_pictures.py"), folder]
         subprocess.run(made, check=True)
