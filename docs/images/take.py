@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from PIL import Image, ImageGrab, ImageOps
+from PIL import Image, ImageGrab
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 PORT = 8642
 TINTYPE = [sys.executable, "-m", "tintype.cli"]
-SAMPLE_PX, GAP_PX = 312, 10
 
 
 @contextmanager
@@ -60,26 +59,6 @@ def opened(browser: Browser, address: str, size: tuple[int, int], files: list[Pa
 def shot(page: Page, path: Path) -> None:
     """What the page shows, as JPEG."""
     page.screenshot(path=str(path), type="jpeg", quality=88)
-
-
-def sample_sheet(samples: Path, target: Path) -> None:
-    """A row for each sample: grey, with the default network's colours, the original."""
-    coloured = samples / "coloured"
-    subprocess.run([*TINTYPE, "colorize", str(samples / "grey"), "-o", str(coloured)], check=True)
-    rows = []
-    for original in sorted((samples / "original").iterdir()):
-        grey, found = (
-            next(each.glob(f"{original.stem}*")) for each in (samples / "grey", coloured)
-        )
-        pictures = (Image.open(path).convert("RGB") for path in (grey, found, original))
-        rows.append([ImageOps.contain(each, (SAMPLE_PX, 4 * SAMPLE_PX)) for each in pictures])
-    size = 3 * SAMPLE_PX + 2 * GAP_PX, sum(row[0].height + GAP_PX for row in rows) - GAP_PX
-    sheet, y = Image.new("RGB", size, "white"), 0
-    for row in rows:
-        for column, picture in enumerate(row):
-            sheet.paste(picture, (column * (SAMPLE_PX + GAP_PX), y))
-        y += row[0].height + GAP_PX
-    sheet.save(target / "samples.jpg", quality=88)
 
 
 def page_pictures(samples: Path, target: Path) -> None:
@@ -133,7 +112,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = [sys.executable, str(ROOT / "examples" / "sample_pictures.py"), folder]
         subprocess.run(made, check=True)
-        sample_sheet(Path(folder), target)
+        sheet = [str(Path(folder, "original")), "-o", str(target / "samples.jpg"), "--overwrite"]
+        subprocess.run([*TINTYPE, "compare", *sheet], check=True)
         page_pictures(Path(folder, "grey"), target)
         window_picture(Path(folder, "grey", "coffee.jpg"), target)
 
