@@ -705,6 +705,27 @@ def test_grey_may_be_luma() -> None:
         )
 
 
+def test_a_run_at_a_constant_rate_can_be_made_longer(root: Path, recipe: Recipe) -> None:
+    from safetensors.torch import load_file
+
+    first, last = recipe.phases
+    constant = dataclasses.replace(recipe.optimizer, schedule="constant")
+    longer = dataclasses.replace(
+        recipe, optimizer=constant, phases=(first, dataclasses.replace(last, pictures=16))
+    )
+    run(dataclasses.replace(recipe, optimizer=constant), root, "longer")
+    went_on, at_once = (
+        load_file(run(longer, root, name) / "checkpoint.safetensors")
+        for name in ("longer", "at-once")
+    )
+    assert last.pictures == 8
+    assert went_on.keys() == at_once.keys()
+    assert all(torch.equal(value, at_once[name]) for name, value in went_on.items())
+    shorter = dataclasses.replace(longer, phases=(dataclasses.replace(first, pictures=4), last))
+    with pytest.raises(TrainingError, match=r"another phases\.0\.pictures:"):
+        run(shorter, root, "longer")
+
+
 def test_a_folder_holds_one_run(root: Path, recipe: Recipe) -> None:
     kept = run(recipe, root, "whole") / "checkpoint.safetensors"
     before = kept.read_bytes()

@@ -67,6 +67,16 @@ class Basis(NamedTuple):
         facts = {key: value for key, value in _flat(given, "") if not _FREE.match(key)}
         return facts | {"training pictures": self.pictures, "start": self.start}
 
+    def longer(self, lengths: tuple[int, ...]) -> tuple[int, ...]:
+        """The lengths of a kept run's phases, the last as the recipe has it now if it is free."""
+        last = self.recipe.phases[-1].pictures
+        return lengths if last is None or not self.end_is_free else (*lengths[:-1], last)
+
+    @property
+    def end_is_free(self) -> bool:
+        """Whether no step so far depends on how long the last phase is: the rate is constant."""
+        return self.recipe.optimizer.schedule == "constant"
+
 
 _FREE = re.compile(r"validate_every|patience|data\.validation|phases\.\d+\.accumulate$")
 """Keys that may change when a run is gone on with: no step depends on them, but for rounding and
@@ -116,7 +126,8 @@ def load_checkpoint(path: Path, state: State, basis: Basis) -> Position:
         return Position(0, 0, ())
     tensors, metadata = _read(path)
     ours, theirs = basis.facts(), json.loads(metadata.get("basis", "{}"))
-    for key in sorted(ours.keys() | theirs.keys()):
+    end = f"phases.{len(basis.recipe.phases) - 1}.pictures" if basis.end_is_free else ""
+    for key in sorted((ours.keys() | theirs.keys()) - {end}):
         if ours.get(key) != theirs.get(key):
             raise TrainingError(
                 f"{path.parent} holds a run of another {key}: choose another run folder, or ask "
@@ -126,7 +137,7 @@ def load_checkpoint(path: Path, state: State, basis: Basis) -> Position:
     state.average.load_state_dict(_part(tensors, "average."))
     for player, optimizer in state.optimizers.items():
         _restore(optimizer, _part(tensors, f"optimizer.{player}."))
-    lengths = tuple(json.loads(metadata["lengths"]))
+    lengths = basis.longer(tuple(json.loads(metadata["lengths"])))
     return Position(int(metadata["step"]), int(metadata["seen"]), lengths)
 
 
