@@ -99,7 +99,8 @@ class Options:
         default=None,
         metadata={
             "help": "What the network sees has the area of a square of this many pixels' side, "
-            "32 to 2048; the model's own when not given.",
+            "32 to 2048; the model's own when not given. Beyond twice its own only edges get "
+            "finer.",
             "range": (32, 2048),
         },
     )

@@ -87,6 +87,12 @@ class Prediction:
         sure = None if self.confidence is None else self.confidence[part]
         return Prediction(self.ab[part], sure, self.stride)
 
+    def within(self, height: int, width: int) -> Prediction:
+        """Without the cells that lie beyond this many rows and columns of L."""
+        h, w = -(-height // self.stride), -(-width // self.stride)
+        sure = None if self.confidence is None else self.confidence[:, :, :h, :w]
+        return Prediction(self.ab[:, :, :h, :w], sure, self.stride)
+
 
 def onnx_runtime() -> ModuleType:
     """ONNX Runtime, told before it starts that it sends nothing to its makers.

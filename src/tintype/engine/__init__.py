@@ -29,9 +29,10 @@ from tintype.engine.confidence import (
 )
 from tintype.engine.join import Pixels, join
 from tintype.engine.joining import Laid, Plan, joined
+from tintype.engine.scales import finer, known_shape, shrunk
 from tintype.engine.steering import References, check, steered
 from tintype.engine.variants import lean_of
-from tintype.engine.view import Page, draw_hints, look, pad, working_shape
+from tintype.engine.view import Page, hints_of, look, pad, working_shape
 from tintype.errors import (
     UnreadableImage,
     UnwritableImage,
@@ -274,6 +275,9 @@ class Colorizer:
     ) -> Prediction:
         """Predict the colours of pictures at the size at which they are given.
 
+        Beyond twice the working size, colours are those of that size, and only what is finer is
+        of the size given: see ``scales``.
+
         Args:
             L: (N, 1, H, W) float32 CIE lightness in [0, 100]; any H and W.
             hint_ab: (N, 2, H, W) float32 CIE a*b*, for guided models.
@@ -297,14 +301,16 @@ class Colorizer:
         height, width = L.shape[2:]
         if variant and not self.has_variants:
             raise UsageError(f'The model "{self.name}" knows one colouring only: no variants.')
-        hints = [None if hint is None else pad(hint) for hint in (hint_ab, hint_mask)]
-        lean = lean_of(variant)
-        answer = self._session.run(pad(L), *hints, lean=lean, confidence=confidence)
-        h, w = -(-height // answer.stride), -(-width // answer.stride)
-        sure = answer.confidence
-        return Prediction(
-            answer.ab[:, :, :h, :w], None if sure is None else sure[:, :, :h, :w], answer.stride
-        )
+        seen = [None if each is None else pad(each) for each in (hint_ab, hint_mask)]
+        known = known_shape((height, width), self.working_size)
+        lean, asks = lean_of(variant), confidence and known is None
+        answer = self._session.run(pad(L), *seen, lean=lean, confidence=asks)
+        answer = answer.within(height, width)
+        if known is None:
+            return answer
+        small = shrunk(L, hint_ab, hint_mask, known)
+        coarse = self.predict(*small, variant=variant, confidence=confidence)
+        return finer(coarse, answer, known, (height, width))
 
     def _plan(self, picture: Picture, options: Options, confidence: bool) -> Plan:
         """Look at every page small, and predict its colours."""
@@ -339,7 +345,7 @@ class Colorizer:
     ) -> Iterator[Laid]:
         reference = check(self, options)
         L = np.concatenate([page.L for page in pages])
-        hints = self._hints(pages, options)
+        hints = hints_of(pages, options.hints)
         answer = self.predict(L, *hints, variant=options.variant, confidence=confidence)
         both = hints and reference is not None
         bare = self.predict(L, variant=options.variant) if both else None
@@ -366,12 +372,6 @@ class Colorizer:
             UsageError: it has no colours.
         """
         return self._references.get(path, working_size or self.working_size)
-
-    def _hints(self, pages: Sequence[Page], options: Options) -> tuple[Float, Float] | tuple[()]:
-        if not options.hints:
-            return ()
-        drawn = [draw_hints(options.hints, p.size, p.L.shape[2:]) for p in pages]
-        return np.concatenate([ab for ab, _ in drawn]), np.concatenate([m for _, m in drawn])
 
     def _colorize_array(self, opaque: Opaque, options: Options) -> Pixels:
         pixels = opaque.pixels

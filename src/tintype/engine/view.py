@@ -108,3 +108,11 @@ def draw_hints(
         ab[0, :, disc] = lab[1:]
         mask[0, 0, disc] = 1
     return ab, mask
+
+
+def hints_of(pages: Sequence[Page], hints: Sequence[Hint]) -> tuple[Float, Float] | tuple[()]:
+    """The same hints drawn on each of the views, as hint_ab and hint_mask; nothing without any."""
+    if not hints:
+        return ()
+    drawn = [draw_hints(hints, page.size, page.L.shape[2:]) for page in pages]
+    return np.concatenate([ab for ab, _ in drawn]), np.concatenate([mask for _, mask in drawn])
