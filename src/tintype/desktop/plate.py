@@ -19,7 +19,7 @@ from tintype.desktop.spots import Spot, Spots, clipped_lightness
 from tintype.engine import Colorizer, Options
 from tintype.engine.chroma import Chroma
 from tintype.engine.join import join, luminance
-from tintype.engine.view import Page, draw_hints, look, working_shape
+from tintype.engine.view import Page, hints_of, look, working_shape
 from tintype.images import Picture, Tone, read_image
 from tintype.options import Hint
 from tintype.runtime import Float
@@ -179,6 +179,5 @@ def answered(
     else:
         tone, page = known.tone, known.page
     height, width = page.L.shape[2:]
-    drawn = draw_hints(hints, page.size, (height, width)) if hints else ()
-    answer = colorizer.predict(page.L, *drawn, variant=variant)
+    answer = colorizer.predict(page.L, *hints_of([page], hints), variant=variant)
     return Answer(page, tone, answer.ab[0], (height / answer.stride, width / answer.stride))

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 
 from tintype.engine import Hint
-from tintype.engine.view import draw_hints
+from tintype.engine.view import Page, hints_of
 from tintype.errors import TintypeError, UsageError
 from tintype.runtime import Prediction
 from tintype.server.problems import Problem, problem_of
@@ -72,7 +72,7 @@ def _predicted(
     if hints and not colorizer.guided:
         raise UsageError(f'The model "{colorizer.name}" takes no colour hints.')
     view = (L.shape[2], L.shape[3])
-    drawn = draw_hints(hints, view, view) if hints else ()
+    drawn = hints_of([Page(view, L)], hints)
     asks = colorizer.gives_confidence
     answer: Prediction = colorizer.predict(L, *drawn, variant=variant, confidence=asks)
     ab = np.rint(answer.ab[0] * 100).clip(-32768, 32767).astype("<i2")
